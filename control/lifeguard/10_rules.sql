@@ -1,0 +1,159 @@
+-- Rules: a table's two triggers and what their arguments say. src/rules is the engine.
+
+CREATE SCHEMA lifeguard;
+GRANT USAGE ON SCHEMA lifeguard TO PUBLIC;
+COMMENT ON SCHEMA lifeguard IS 'Rules that tables keep: lifecycles, guards, stamps, actions.';
+
+CREATE FUNCTION lifeguard.before_row() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_before_row';
+COMMENT ON FUNCTION lifeguard.before_row() IS
+'Trigger function BEFORE INSERT OR UPDATE, FOR EACH ROW: refuses what the rules in its arguments forbid, then sets the columns that they set. '
+'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG001 to LG005, LG013, LG014, LG015.';
+
+CREATE FUNCTION lifeguard.after_row() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_after_row';
+COMMENT ON FUNCTION lifeguard.after_row() IS
+'Trigger function AFTER INSERT OR UPDATE, FOR EACH ROW: runs the actions in its arguments, in the order declared. '
+'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG013, LG014, and what an action raises.';
+
+CREATE FUNCTION lifeguard.get_rules(relation regclass, timing text) RETURNS text[]
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_get_rules';
+COMMENT ON FUNCTION lifeguard.get_rules(regclass, text) IS
+'The rules of a table''s trigger (timing: before or after), one JSON text each, in order. Locks the table against other changes of its rules '
+'until the transaction ends. Only for the table''s owner: raises 42501 for others, 42809 for what is no table.';
+
+CREATE FUNCTION lifeguard.set_rules(relation regclass, timing text, rules text[]) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_set_rules';
+COMMENT ON FUNCTION lifeguard.set_rules(regclass, text, text[]) IS
+'Checks the rules and replaces those of a table''s trigger (timing: before or after); an empty array drops the trigger. '
+'For tools; the add_ and drop_ functions are for people. Only for the table''s owner. Raises LG010 to LG013, 42501, and the parser''s errors.';
+
+CREATE FUNCTION lifeguard.compile_rules(relation regclass) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_compile_rules';
+COMMENT ON FUNCTION lifeguard.compile_rules(regclass) IS
+'Compiles all rules of a table as its triggers would, and raises what is wrong with them; returns nothing when all is well. '
+'Only for the table''s owner.';
+
+CREATE FUNCTION lifeguard.split_arguments(tgargs bytea) RETURNS text[]
+LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'lifeguard_split_arguments';
+COMMENT ON FUNCTION lifeguard.split_arguments(bytea) IS
+'The arguments of a trigger, from pg_trigger.tgargs, as an array of texts.';
+
+-- jsonb's input function raises on text that is no JSON; the view of rules must show such triggers, not fail.
+CREATE FUNCTION lifeguard.read_rule(argument text) RETURNS jsonb
+LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN argument::jsonb;
+EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+  RETURN jsonb_build_object('kind', 'unreadable', 'argument', argument);
+END $$;
+COMMENT ON FUNCTION lifeguard.read_rule(text) IS
+'One trigger argument as jsonb; an object of kind "unreadable" when it is no JSON. Never fails.';
+
+CREATE FUNCTION lifeguard.rule_name(rule jsonb) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE rule ->> 'kind'
+    WHEN 'lifecycle'       THEN format('lifecycle of %s', rule ->> 'column')
+    WHEN 'transition'      THEN format('transition %s -> %s', rule ->> 'from', rule ->> 'to')
+    WHEN 'guard'           THEN format('guard %s -> %s: %s', coalesce(rule ->> 'from', 'any'), coalesce(rule ->> 'to', 'any'), rule ->> 'condition')
+    WHEN 'stamp'           THEN format('stamp -> %s: %s', coalesce(rule ->> 'to', 'any'), rule ->> 'column')
+    WHEN 'action'          THEN format('action %s -> %s: %s', coalesce(rule ->> 'from', 'any'), coalesce(rule ->> 'to', 'any'), rule ->> 'call')
+    WHEN 'history'         THEN 'history'
+    WHEN 'keep_updated_at' THEN format('keep_updated_at %s', rule ->> 'column')
+    ELSE coalesce(rule ->> 'kind', 'unreadable')
+  END
+$$;
+COMMENT ON FUNCTION lifeguard.rule_name(jsonb) IS
+'The name under which a rule stands in lifeguard.rules and is dropped by lifeguard.drop_rule().';
+
+CREATE VIEW lifeguard.rules WITH (security_invoker = true) AS
+SELECT t.tgrelid::regclass AS relation,
+       CASE f.proname WHEN 'before_row' THEN 'before' ELSE 'after' END AS timing,
+       a.position::int AS position,
+       lifeguard.rule_name(r.rule) AS rule,
+       r.rule ->> 'kind' AS kind,
+       r.rule ->> 'from' AS from_state,
+       r.rule ->> 'to' AS to_state,
+       coalesce(r.rule ->> 'condition', r.rule ->> 'value', r.rule ->> 'call') AS expression,
+       r.rule ->> 'message' AS message,
+       t.tgenabled IN ('O', 'A') AS enabled,
+       r.rule AS definition
+  FROM pg_catalog.pg_trigger t
+  JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+ CROSS JOIN LATERAL unnest(lifeguard.split_arguments(t.tgargs)) WITH ORDINALITY AS a(argument, position)
+ CROSS JOIN LATERAL lifeguard.read_rule(a.argument) AS r(rule)
+ WHERE n.nspname = 'lifeguard' AND f.proname IN ('before_row', 'after_row') AND t.tgparentid = 0
+ ORDER BY t.tgrelid::regclass::text, f.proname DESC, a.position;
+GRANT SELECT ON lifeguard.rules TO PUBLIC;
+COMMENT ON VIEW lifeguard.rules IS
+'Every rule of every table, in the order in which it runs: refuse, set columns, act. Read from the triggers that carry them.';
+
+CREATE FUNCTION lifeguard.add_rule(relation regclass, timing text, rule json) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT lifeguard.set_rules(relation, timing, lifeguard.get_rules(relation, timing) || json_strip_nulls(rule)::text)
+$$;
+COMMENT ON FUNCTION lifeguard.add_rule(regclass, text, json) IS
+'Adds one rule, as JSON, behind those that a table''s trigger has. For tools; the add_ functions are for people. Errors as set_rules().';
+
+-- The rules that stay when those that contain `pattern` go; a key with null in the pattern means that the rule has none.
+CREATE FUNCTION lifeguard.drop_rules(relation regclass, timing text, pattern jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  before text[] := lifeguard.get_rules(relation, timing);
+  kept   text[];
+BEGIN
+  SELECT coalesce(array_agg(argument ORDER BY position), '{}') INTO kept
+    FROM unnest(before) WITH ORDINALITY AS a(argument, position)
+   WHERE EXISTS (SELECT FROM jsonb_each_text(pattern) AS p(key, value)
+                  WHERE lifeguard.read_rule(argument) ->> p.key IS DISTINCT FROM p.value);
+  IF cardinality(kept) = cardinality(before) THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG012',
+      MESSAGE = format('table %s has no such rule: %s', relation, lifeguard.rule_name(pattern)),
+      DETAIL = jsonb_build_object('table', relation::text, 'rule', pattern)::text,
+      HINT = format('SELECT rule FROM lifeguard.rules WHERE relation = %L::regclass; lists its rules.', relation::text);
+  END IF;
+  PERFORM lifeguard.set_rules(relation, timing, kept);
+END $$;
+COMMENT ON FUNCTION lifeguard.drop_rules(regclass, text, jsonb) IS
+'Drops the rules of a table''s trigger whose keys have the values of the pattern. Raises LG012 when there is none, LG010 or LG012 when others need it.';
+
+CREATE FUNCTION lifeguard.drop_rule(relation regclass, rule text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_rule record;
+  rules      text[];
+BEGIN
+  SELECT r.timing, r.position INTO found_rule FROM lifeguard.rules r
+   WHERE r.relation = drop_rule.relation AND r.rule = drop_rule.rule ORDER BY r.timing DESC, r.position LIMIT 1;
+  IF found_rule IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG012',
+      MESSAGE = format('table %s has no rule "%s"', relation, rule),
+      DETAIL = jsonb_build_object('table', relation::text, 'rule', rule)::text,
+      HINT = format('SELECT rule FROM lifeguard.rules WHERE relation = %L::regclass; lists its rules.', relation::text);
+  END IF;
+  rules := lifeguard.get_rules(relation, found_rule.timing);
+  PERFORM lifeguard.set_rules(relation, found_rule.timing,
+                              rules[:found_rule.position - 1] || rules[found_rule.position + 1:]);
+END $$;
+COMMENT ON FUNCTION lifeguard.drop_rule(regclass, text) IS
+'Drops the rule with this name, as lifeguard.rules shows it. Raises LG012 when there is none or when other rules need it. Only for the table''s owner.';
+
+CREATE FUNCTION lifeguard.forget(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  -- the AFTER trigger first: its actions belong to what the BEFORE trigger declares
+  PERFORM lifeguard.set_rules(relation, 'after', '{}'), lifeguard.set_rules(relation, 'before', '{}');
+END $$;
+COMMENT ON FUNCTION lifeguard.forget(regclass) IS
+'Drops all rules of a table, whatever they are, also unreadable ones. The rows stay as they are. Only for the table''s owner.';
+
+CREATE FUNCTION lifeguard.watch_ddl() RETURNS event_trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_watch_ddl';
+COMMENT ON FUNCTION lifeguard.watch_ddl() IS
+'Event trigger function: records in pg_depend what rules use when their trigger is created, also by a restore; lets only a table''s owner create one; '
+'refuses (LG010) an ALTER that a rule''s text would not survive.';
+
+CREATE EVENT TRIGGER lifeguard_watch_ddl ON ddl_command_end
+  WHEN TAG IN ('CREATE TRIGGER', 'ALTER TABLE', 'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SCHEMA')
+  EXECUTE FUNCTION lifeguard.watch_ddl();

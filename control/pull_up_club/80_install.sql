@@ -1,0 +1,224 @@
+-- install() makes what the blueprint lists and the database lacks; uninstall() takes it back. Both say what they did.
+
+CREATE FUNCTION pull_up_club.is_there(kind text, name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE kind
+           WHEN 'role'       THEN to_regrole(name) IS NOT NULL
+           WHEN 'schema'     THEN to_regnamespace(name) IS NOT NULL
+           WHEN 'function'   THEN to_regprocedure(name) IS NOT NULL
+           WHEN 'constraint' THEN EXISTS (SELECT FROM pg_constraint WHERE conname = what AND conrelid = to_regclass(place))
+           WHEN 'trigger'    THEN EXISTS (SELECT FROM pg_trigger    WHERE tgname  = what AND tgrelid  = to_regclass(place))
+           WHEN 'rows'       THEN NULL
+           WHEN 'rule'       THEN NULL
+           ELSE to_regclass(name) IS NOT NULL
+         END
+    FROM split_part(name, ' ON ', 1) AS what, split_part(name, ' ON ', 2) AS place
+$$;
+COMMENT ON FUNCTION pull_up_club.is_there(text, text) IS
+  'whether a part of the blueprint is in the database; NULL for rows and rules, which only trying tells';
+
+-- A table of a club's name that is not the club's: its columns are the blueprint's lines that begin with a lower-case name and a type.
+-- Of auth.users only the id matters; it belongs to whoever signs people up.
+CREATE FUNCTION pull_up_club.foreign_tables() RETURNS TABLE (relation text, lacks text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT b.name, 'is no table'
+    FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = to_regclass(b.name)
+   WHERE b.kind = 'table' AND c.relkind NOT IN ('r', 'p')
+  UNION ALL
+  SELECT b.name, 'lacks ' || string_agg(wanted[1] || ' ' || wanted[2], ', ' ORDER BY n)
+    FROM pull_up_club.blueprint b
+    JOIN pg_class c ON c.oid = to_regclass(b.name) AND c.relkind IN ('r', 'p'),
+         regexp_matches(b.make, '^  ([a-z_]+) +([a-z]+)', 'gn') WITH ORDINALITY AS w(wanted, n)
+   WHERE b.kind = 'table' AND (b.name <> 'auth.users' OR wanted[1] = 'id')
+     AND NOT EXISTS (SELECT FROM pg_attribute a
+                      WHERE a.attrelid = c.oid AND a.attname = wanted[1] AND NOT a.attisdropped AND a.atttypid = to_regtype(wanted[2]))
+   GROUP BY b.name
+$$;
+COMMENT ON FUNCTION pull_up_club.foreign_tables() IS 'tables that have a name of the club''s but lack its columns';
+
+-- What the caller may not do and install() would have to; nothing for a superuser.
+CREATE FUNCTION pull_up_club.missing_rights() RETURNS TABLE (lacks text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.lacks FROM (
+    SELECT 'create role ' || b.name
+      FROM pull_up_club.blueprint b
+     WHERE b.kind = 'role' AND to_regrole(b.name) IS NULL
+       AND NOT (SELECT rolcreaterole AND b.make NOT LIKE '%BYPASSRLS%' FROM pg_roles WHERE rolname = current_user)
+    UNION ALL
+    SELECT 'create schema ' || b.name
+      FROM pull_up_club.blueprint b
+     WHERE b.kind = 'schema' AND to_regnamespace(b.name) IS NULL AND NOT has_database_privilege(current_database(), 'CREATE')
+    UNION ALL
+    SELECT DISTINCT 'CREATE on schema ' || n.nspname
+      FROM pull_up_club.blueprint b JOIN pg_namespace n ON n.nspname = split_part(b.name, '.', 1)
+     WHERE b.kind IN ('table', 'view') AND to_regclass(b.name) IS NULL AND NOT has_schema_privilege(n.oid, 'CREATE')
+    UNION ALL
+    SELECT 'REFERENCES, TRIGGER on auth.users'
+     WHERE NOT (has_table_privilege(to_regclass('auth.users'), 'TRIGGER') AND has_table_privilege(to_regclass('auth.users'), 'REFERENCES'))
+    UNION ALL
+    SELECT 'EXECUTE on function ' || d.objid::regprocedure
+      FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pull_up_club'
+     WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+       AND NOT has_function_privilege(d.objid, 'EXECUTE')
+  ) AS m(lacks)
+  WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+$$;
+COMMENT ON FUNCTION pull_up_club.missing_rights() IS 'the rights that install() needs and its caller lacks';
+
+-- Row security on every table of the club, all of it for the service role; members' policies come with identity.
+CREATE FUNCTION pull_up_club.protect_tables() RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part record;
+BEGIN
+  FOR part IN
+    SELECT b.kind, b.name, c.oid, c.relrowsecurity
+      FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = to_regclass(b.name)
+     WHERE b.kind IN ('table', 'view') AND b.name <> 'auth.users'
+     ORDER BY b.place
+  LOOP
+    IF part.kind = 'view' THEN
+      EXECUTE format('GRANT SELECT ON %s TO service_role', part.name);
+      CONTINUE;
+    END IF;
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO service_role', part.name);
+    IF NOT part.relrowsecurity THEN
+      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', part.name);
+      RETURN NEXT format('row security on %s switched on', part.name);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = part.oid AND polname = 'service') THEN
+      EXECUTE format('CREATE POLICY service ON %s TO service_role USING (true) WITH CHECK (true)', part.name);
+      RETURN NEXT format('policy service ON %s created', part.name);
+    END IF;
+  END LOOP;
+
+  FOR part IN
+    SELECT nspname AS name, grantee
+      FROM pg_namespace, unnest('{anon,authenticated,service_role}'::text[]) AS grantee
+     WHERE nspname IN ('auth_management', 'content', 'finance', 'communication', 'analytics')
+       AND NOT has_schema_privilege(grantee, oid, 'USAGE')
+  LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', part.name, part.grantee);
+  END LOOP;
+  FOR part IN
+    SELECT p.oid::regprocedure AS name
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+      JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'pull_up_club'
+     WHERE n.nspname <> 'pull_up_club' AND NOT has_function_privilege('service_role', p.oid, 'EXECUTE')
+  LOOP
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', part.name);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pull_up_club.protect_tables() IS 'part of install(): row security, the service role''s policy and grants';
+REVOKE EXECUTE ON FUNCTION pull_up_club.protect_tables() FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.install() RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part    record;
+  made    int := 0;
+  there   int := 0;
+  touched bigint;
+  line    text;
+  problem text[];
+BEGIN
+  PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+
+  problem := ARRAY(SELECT lacks FROM pull_up_club.missing_rights());
+  IF problem <> '{}' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG108',
+      MESSAGE = format('NOT_PERMITTED: %s may not install the club', current_user),
+      DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(problem)),
+      HINT = 'Install as a superuser, or grant what is missing.';
+  END IF;
+  problem := ARRAY(SELECT format('%s %s', relation, lacks) FROM pull_up_club.foreign_tables());
+  IF problem <> '{}' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG109',
+      MESSAGE = format('NOT_INSTALLED: %s', array_to_string(problem, '; ')),
+      DETAIL = (SELECT jsonb_object_agg(relation, lacks) FROM pull_up_club.foreign_tables()),
+      HINT = 'These tables have names of the club''s but are others. Rename them or add the columns; adopting an existing database as it is will be a function of its own.';
+  END IF;
+
+  FOR part IN SELECT kind, name, make FROM pull_up_club.blueprint ORDER BY place LOOP
+    IF pull_up_club.is_there(part.kind, part.name) THEN
+      there := there + 1;
+      CONTINUE;
+    END IF;
+    BEGIN
+      EXECUTE part.make;
+      GET DIAGNOSTICS touched = ROW_COUNT;
+    EXCEPTION WHEN SQLSTATE 'LG011' THEN   -- the rule is declared already
+      touched := 0;
+    END;
+    IF part.kind IN ('rows', 'rule') AND touched = 0 THEN
+      there := there + 1;
+    ELSE
+      made := made + 1;
+      RETURN NEXT CASE part.kind WHEN 'rows' THEN format('%s rows into %s', touched, part.name)
+                                 WHEN 'rule' THEN format('rule %s declared', part.name)
+                                 ELSE format('%s %s created', part.kind, part.name) END;
+    END IF;
+  END LOOP;
+  FOR line IN SELECT pull_up_club.protect_tables() LOOP
+    made := made + 1;
+    RETURN NEXT line;
+  END LOOP;
+  RETURN NEXT CASE WHEN made = 0 THEN format('nothing was missing: all %s parts were already there', there)
+                   WHEN there = 0 THEN format('%s parts made', made)
+                   ELSE format('%s parts made, %s were already there', made, there) END;
+END $$;
+COMMENT ON FUNCTION pull_up_club.install() IS
+  'makes the club''s tables, indexes, views, row security, lifecycles and badges where they are absent, as the caller''s own; returns a line for each thing made; LG108 NOT_PERMITTED with the rights that are missing, LG109 NOT_INSTALLED with the columns that a table of such a name lacks';
+REVOKE EXECUTE ON FUNCTION pull_up_club.install() FROM PUBLIC;
+
+-- Users, the schema auth and the roles stay in any case: they are not only the club's.
+CREATE FUNCTION pull_up_club.uninstall(keep_data boolean DEFAULT true) RETURNS SETOF text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part record;
+  gone int := 0;
+BEGIN
+  IF keep_data IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+      MESSAGE = 'uninstall: keep_data is true or false, not NULL',
+      HINT = 'uninstall(keep_data => false) drops the tables with all that is in them.';
+  END IF;
+  PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+
+  FOR part IN
+    SELECT kind, name, split_part(name, ' ON ', 2) AS relation, split_part(name, ' ON ', 1) AS what, unmake
+      FROM pull_up_club.blueprint
+     WHERE name <> 'auth.users' AND name <> 'auth'
+       AND (kind IN ('trigger', 'view', 'function') OR kind = 'rule' AND unmake IS NOT NULL
+            OR NOT keep_data AND kind IN ('table', 'constraint', 'schema'))
+     ORDER BY place DESC
+  LOOP
+    IF part.kind = 'rule' THEN
+      CONTINUE WHEN to_regclass(part.relation) IS NULL;
+      BEGIN
+        EXECUTE part.unmake;
+      EXCEPTION WHEN SQLSTATE 'LG012' THEN   -- no such rule (any more)
+        CONTINUE;
+      END;
+    ELSIF NOT pull_up_club.is_there(part.kind, part.name) THEN
+      CONTINUE;
+    ELSIF part.kind = 'constraint' THEN
+      EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', part.relation, part.what);
+    ELSIF part.kind = 'schema' AND EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass
+                                                                   AND refobjid = to_regnamespace(part.name)) THEN
+      RETURN NEXT format('schema %s kept: there is more in it', part.name);
+      CONTINUE;
+    ELSE
+      EXECUTE format('DROP %s %s', part.kind, part.name);
+    END IF;
+    gone := gone + 1;
+    RETURN NEXT format('%s %s %s', part.kind, part.name, CASE part.kind WHEN 'rule' THEN 'withdrawn' ELSE 'dropped' END);
+  END LOOP;
+  RETURN NEXT CASE WHEN gone = 0 THEN 'nothing was there to remove'
+                   WHEN keep_data THEN format('%s parts removed; the tables are kept, with all that is in them', gone)
+                   ELSE format('%s parts removed', gone) END;
+END $$;
+COMMENT ON FUNCTION pull_up_club.uninstall(boolean) IS
+  'withdraws the club''s rules, its trigger on auth.users, its views and owner''s functions; keep_data => false drops its tables too, and its schemas when nothing else is in them; returns a line for each';
+REVOKE EXECUTE ON FUNCTION pull_up_club.uninstall(boolean) FROM PUBLIC;

@@ -1,0 +1,7 @@
+#include "club/init.hpp"
+
+namespace lifeguard::club {
+
+void init() {}
+
+} // namespace lifeguard::club

@@ -1,0 +1,20 @@
+// The module: what the server looks for when it loads the library, and the list of features.
+#include "pg/server.hpp"
+
+#include "club/init.hpp"
+#include "guards/updated_at.hpp"
+#include "lifecycle/lifecycle.hpp"
+#include "rules/rules.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+// Called once when the library is loaded: every feature's init() and nothing else.
+PGDLLEXPORT void _PG_init(void) {
+    lifeguard::rules::init();
+    lifeguard::lifecycle::init();
+    lifeguard::guards::init_updated_at();
+    lifeguard::club::init();
+    MarkGUCPrefixReserved("lifeguard");
+}
+}

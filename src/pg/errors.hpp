@@ -1,0 +1,36 @@
+// The SQLSTATEs of class LG. The names are those of docs/errors.md; codes are never reused.
+#pragma once
+
+#include "pg/server.hpp"
+
+namespace lifeguard::err {
+
+// Packs five characters as ereport wants them.
+constexpr int sqlstate(const char (&code)[6]) { return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]); }
+
+// rules and lifecycles
+constexpr int transition_not_allowed = sqlstate("LG001");
+constexpr int guard_refused = sqlstate("LG002");
+constexpr int unknown_state = sqlstate("LG003");
+constexpr int state_is_null = sqlstate("LG004");
+constexpr int not_an_initial_state = sqlstate("LG005");
+constexpr int invalid_rule = sqlstate("LG010");
+constexpr int rule_exists = sqlstate("LG011");
+constexpr int no_such_rule = sqlstate("LG012");
+constexpr int unreadable_rules = sqlstate("LG013");
+constexpr int nested_too_deep = sqlstate("LG014");
+constexpr int partition_move = sqlstate("LG015");
+
+// the club
+constexpr int pool_date_mismatch = sqlstate("LG101");
+constexpr int pool_missing = sqlstate("LG102");
+constexpr int not_eligible = sqlstate("LG103");
+constexpr int payout_closed = sqlstate("LG104");
+constexpr int invalid_pull_ups = sqlstate("LG105");
+constexpr int no_such_submission = sqlstate("LG106");
+constexpr int no_such_member = sqlstate("LG107");
+constexpr int not_permitted = sqlstate("LG108");
+constexpr int not_installed = sqlstate("LG109");
+constexpr int invalid_setting = sqlstate("LG110");
+
+} // namespace lifeguard::err

@@ -1,0 +1,12 @@
+// Running something that may fail without losing the transaction around it.
+#pragma once
+
+#include "pg/server.hpp"
+
+namespace lifeguard::pg {
+
+// Calls work(argument) in a subtransaction. nullptr when it succeeded; else the subtransaction was rolled back, and the
+// error is returned in the caller's memory.
+ErrorData *try_in_subtransaction(void (*work)(void *), void *argument);
+
+} // namespace lifeguard::pg

@@ -1,0 +1,25 @@
+// Work that row triggers leave for the end of their statement, so that many rows take each lock once and in one order.
+#pragma once
+
+#include "pg/server.hpp"
+
+namespace lifeguard::rules {
+
+// A kind of deferred work: its name, the size of its (zeroed) batch, and what is done with it at the statement's end.
+struct BatchKind {
+    const char *name;
+    size_t size;
+    void (*flush)(void *batch);
+};
+
+// The running statement's batch of this kind, for a function that a row trigger calls directly as an `abort` action;
+// nullptr when this call is not one: the caller does its work now. Memory for entries: batch_context().
+void *statement_batch(FunctionCallInfo call, const BatchKind &kind);
+
+// Memory that lives until the running statement's batches are flushed.
+MemoryContext batch_context();
+
+// Installs the executor hook that flushes the batches.
+void init_batches();
+
+} // namespace lifeguard::rules

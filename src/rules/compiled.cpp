@@ -1,0 +1,213 @@
+#include "pg/errors.hpp"
+#include "pg/text.hpp"
+#include "rules/compiled.hpp"
+#include "rules/nesting.hpp"
+
+namespace lifeguard::rules {
+
+namespace {
+
+Feature features[max_features];
+int features_known = 0;
+
+// A slot of the cache: a trigger and its compilations, more than one when its rules run inside themselves.
+struct CacheEntry {
+    Oid trigger;
+    Compiled *first;
+};
+
+HTAB *cache = nullptr;
+bool something_stale = false;
+uint64 invalidations = 0; // counted, so that a compilation notices one that came while it was being made
+
+// Marks what was compiled for this table (or for all, 0); freeing waits until nothing runs.
+void forget_table(Datum, Oid table) {
+    invalidations++;
+    if (cache == nullptr)
+        return;
+    HASH_SEQ_STATUS scan;
+    hash_seq_init(&scan, cache);
+    while (auto *entry = static_cast<CacheEntry *>(hash_seq_search(&scan)))
+        for (Compiled *compiled = entry->first; compiled != nullptr; compiled = compiled->next)
+            if (table == InvalidOid || compiled->table == table || compiled->root == table)
+                compiled->stale = something_stale = true;
+}
+
+// Functions, types and labels are inlined or folded into what was compiled: any change of one forgets all.
+void forget_all(Datum, int, uint32) {
+    forget_table(0, InvalidOid);
+}
+
+// Frees stale compilations; called only while no rule runs.
+void sweep() {
+    HASH_SEQ_STATUS scan;
+    hash_seq_init(&scan, cache);
+    while (auto *entry = static_cast<CacheEntry *>(hash_seq_search(&scan))) {
+        Compiled **link = &entry->first;
+        while (*link != nullptr) {
+            Compiled *compiled = *link;
+            if (compiled->stale) {
+                *link = compiled->next;
+                discard(compiled);
+            } else {
+                link = &compiled->next;
+            }
+        }
+    }
+    something_stale = false;
+}
+
+// The cache's entry for a trigger, made when absent.
+CacheEntry *cache_entry(Oid trigger) {
+    if (cache == nullptr) {
+        HASHCTL control = {};
+        control.keysize = sizeof(Oid);
+        control.entrysize = sizeof(CacheEntry);
+        control.hcxt = CacheMemoryContext;
+        cache = hash_create("lifeguard rules", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    }
+    bool found;
+    auto *entry = static_cast<CacheEntry *>(hash_search(cache, &trigger, HASH_ENTER, &found));
+    if (!found)
+        entry->first = nullptr;
+    return entry;
+}
+
+// Refuses an argument that no feature knows.
+void check_known(Relation table, const Definition &definition, Timing timing) {
+    for (int i = 0; i < features_known; i++)
+        if (features[i].owns(definition.kind, timing))
+            return;
+    ereport(ERROR, (errcode(err::unreadable_rules),
+                    errmsg("the rules of table %s cannot be read: unknown kind \"%s\"", pg::table_name(table), definition.kind),
+                    errdetail_internal("%s", pg::Detail().add("table", pg::table_name(table))
+                                                 .add("argument", definition.source).text()),
+                    errhint("Were they written by a newer version of lifeguard? ALTER EXTENSION lifeguard UPDATE, or "
+                            "lifeguard.forget('%s') and declare them again.", pg::table_name(table)),
+                    errtable(table)));
+}
+
+// Prepares the leaf's partition constraint, so that a row that leaves it is noticed.
+void compile_partition(Relation table, Compiled *compiled) {
+    compiled->root = RelationGetRelid(table);
+    if (!table->rd_rel->relispartition)
+        return;
+    compiled->root = llast_oid(get_partition_ancestors(RelationGetRelid(table)));
+    auto *constraint = reinterpret_cast<Expr *>(RelationGetPartitionQual(table));
+    if (constraint != nullptr)
+        compiled->partition = ExecInitCheck(reinterpret_cast<List *>(expression_planner(constraint)), nullptr);
+}
+
+} // namespace
+
+void register_feature(const Feature &feature) {
+    Assert(features_known < max_features);
+    features[features_known++] = feature;
+}
+
+int feature_count() {
+    return features_known;
+}
+
+const Feature &feature_at(int index) {
+    return features[index];
+}
+
+AttrNumber find_column(Relation table, const char *name, const char *rule) {
+    const AttrNumber column = get_attnum(RelationGetRelid(table), name);
+    if (column <= 0)
+        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s: table %s has no column \"%s\"", rule, pg::table_name(table), name),
+                        errdetail_internal("%s", pg::Detail().add("table", pg::table_name(table)).add("column", name).text()),
+                        errhint("Was the column renamed? Then drop the rule, rename, and declare it again."), errtable(table)));
+    if (TupleDescAttr(RelationGetDescr(table), column - 1)->attgenerated != '\0')
+        ereport(ERROR, (errcode(err::invalid_rule),
+                        errmsg("%s: column \"%s\" of table %s is generated and cannot be set", rule, name, pg::table_name(table)),
+                        errtable(table)));
+    return column;
+}
+
+Expression *add_expression(Compilation &compilation, const char *source, const char *label, Purpose purpose, AttrNumber column) {
+    Expression *expression = compile_expression(compilation.table, source, label, purpose, column, &compilation.analyzed);
+    compilation.compiled->evaluated = lappend(compilation.compiled->evaluated, expression);
+    return expression;
+}
+
+Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, int count, Compilation &compilation) {
+    const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "lifeguard rules", ALLOCSET_SMALL_SIZES);
+    const MemoryContext home = MemoryContextSwitchTo(memory);
+    const uint64 invalidations_before = invalidations;
+
+    auto *compiled = static_cast<Compiled *>(palloc0(sizeof(Compiled)));
+    compiled->trigger = trigger;
+    compiled->table = RelationGetRelid(table);
+    compiled->timing = timing;
+    compiled->memory = memory;
+    compilation = Compilation{table, timing, compiled, false, false, false, nullptr, nullptr, NIL};
+
+    if (count == 0)
+        ereport(ERROR, (errcode(err::unreadable_rules), errmsg("a lifeguard trigger of table %s has no rules", pg::table_name(table)),
+                        errhint("lifeguard.forget('%s') removes it.", pg::table_name(table)), errtable(table)));
+    auto *definitions = static_cast<Definition *>(palloc0(sizeof(Definition) * count));
+    for (int i = 0; i < count; i++) {
+        definitions[i] = read_definition(table, pstrdup(arguments[i]));
+        check_known(table, definitions[i], timing);
+    }
+    for (int i = 0; i < features_known; i++)
+        compiled->rules[i] = features[i].compile(compilation, definitions, count);
+
+    compiled->expressions = CreateStandaloneExprContext();
+    const TupleDesc columns = CreateTupleDescCopyConstr(RelationGetDescr(table));
+    compiled->no_row = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+    ExecStoreAllNullTuple(compiled->no_row);
+    compiled->scratch = MakeSingleTupleTableSlot(columns, &TTSOpsHeapTuple);
+    compile_partition(table, compiled);
+    compiled->stale = invalidations != invalidations_before;
+    MemoryContextSwitchTo(home);
+    return compiled;
+}
+
+void discard(Compiled *compiled) {
+    ListCell *cell;
+    foreach (cell, compiled->evaluated)
+        free_expression(*static_cast<Expression *>(lfirst(cell)));
+    MemoryContextDelete(compiled->memory);
+}
+
+Compiled *compiled_rules(Relation table, const Trigger &trigger, Timing timing) {
+    if (unlikely(something_stale && current_frame->outer == nullptr))
+        sweep();
+    for (Compiled *compiled = cache_entry(trigger.tgoid)->first; compiled != nullptr; compiled = compiled->next)
+        if (likely(!compiled->stale && !compiled->in_use))
+            return compiled;
+
+    Compilation compilation;
+    Compiled *compiled = compile(table, trigger.tgoid, timing, trigger.tgargs, trigger.tgnargs, compilation);
+    MemoryContextSetParent(compiled->memory, CacheMemoryContext);
+    CacheEntry *entry = cache_entry(trigger.tgoid); // looked up again: compiling may have changed the table
+    compiled->next = entry->first;
+    entry->first = compiled;
+    something_stale = something_stale || compiled->stale;
+    return compiled;
+}
+
+Oid trigger_function(Timing timing) {
+    const char *name = timing == Timing::before ? "before_row" : "after_row";
+    return LookupFuncName(list_make2(makeString(pstrdup("lifeguard")), makeString(pstrdup(name))), 0, nullptr, false);
+}
+
+const Trigger *find_trigger(Relation table, Timing timing) {
+    const TriggerDesc *triggers = table->trigdesc;
+    const Oid function = triggers == nullptr ? InvalidOid : trigger_function(timing);
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        if (triggers->triggers[i].tgfoid == function)
+            return &triggers->triggers[i];
+    return nullptr;
+}
+
+void init_compiled() {
+    CacheRegisterRelcacheCallback(forget_table, 0);
+    for (const int id : {PROCOID, TYPEOID, ENUMOID})
+        CacheRegisterSyscacheCallback(id, forget_all, 0);
+}
+
+} // namespace lifeguard::rules

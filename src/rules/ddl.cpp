@@ -1,0 +1,131 @@
+#include "pg/errors.hpp"
+#include "pg/subtransaction.hpp"
+#include "pg/text.hpp"
+#include "rules/compiled.hpp"
+
+// What the server's own DDL means for rules: a trigger of ours gets its dependencies when it is created (also by a
+// restore), only by the table's owner; a change that would break a rule's text is refused.
+namespace lifeguard::rules {
+
+namespace {
+
+// A trigger of ours, found in pg_trigger.
+struct OwnTrigger {
+    Oid trigger;
+    Relation table;
+    Timing timing;
+};
+
+// Compiles a trigger's rules as the owner would run them, and gives what they depend on.
+Compilation compile_trigger(const OwnTrigger &own) {
+    Compilation compilation = {};
+    const Trigger *trigger = find_trigger(own.table, own.timing);
+    if (trigger == nullptr)
+        return compilation;
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    SetUserIdAndSecContext(own.table->rd_rel->relowner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+    compile(own.table, own.trigger, own.timing, trigger->tgargs, trigger->tgnargs, compilation);
+    SetUserIdAndSecContext(user, security);
+    return compilation;
+}
+
+// Tells pg_depend what the rules use: the server then refuses to drop it, or drops the trigger with CASCADE and says so.
+void record_dependencies(void *argument) {
+    const auto &own = *static_cast<const OwnTrigger *>(argument);
+    const Compilation compilation = compile_trigger(own);
+    const ObjectAddress trigger = {TriggerRelationId, own.trigger, 0};
+    ListCell *cell;
+    foreach (cell, compilation.analyzed) {
+        const auto *analyzed = static_cast<const AnalyzedExpression *>(lfirst(cell));
+        recordDependencyOnExpr(&trigger, analyzed->node, analyzed->range_table, DEPENDENCY_NORMAL);
+    }
+    for (int column = -1; (column = bms_next_member(compilation.columns, column)) >= 0;) {
+        const ObjectAddress used = {RelationRelationId, RelationGetRelid(own.table), column};
+        recordDependencyOn(&trigger, &used, DEPENDENCY_NORMAL);
+    }
+}
+
+// Compiles only; for a subtransaction.
+void try_compile(void *argument) {
+    (void)compile_trigger(*static_cast<const OwnTrigger *>(argument));
+}
+
+// A trigger of ours that was just created: refuse who is not the owner, record what it uses. Rules that cannot be read are
+// a warning here, so that a restore goes on, and an error at the first row.
+void created(const OwnTrigger &own) {
+    if (!pg::owns_table(RelationGetRelid(own.table), GetUserId()))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("only the owner of table %s may give it rules", pg::table_name(own.table)),
+                        errdetail("Rules run as the table's owner.")));
+    OwnTrigger copy = own;
+    const ErrorData *error = pg::try_in_subtransaction(record_dependencies, &copy);
+    if (error != nullptr)
+        ereport(WARNING, (errcode(err::unreadable_rules),
+                          errmsg("table %s has rules that do not work: %s", pg::table_name(own.table), error->message),
+                          errhint("Every change of a row will fail until they are mended; "
+                                  "SELECT * FROM lifeguard.check_lifecycle('%s').", pg::table_name(own.table))));
+}
+
+// Something that rules use was changed: refuse when their text no longer fits.
+void altered(const OwnTrigger &own) {
+    OwnTrigger copy = own;
+    const ErrorData *error = pg::try_in_subtransaction(try_compile, &copy);
+    if (error != nullptr)
+        ereport(ERROR, (errcode(err::invalid_rule),
+                        errmsg("the change would break the rules of table %s: %s", pg::table_name(own.table), error->message),
+                        errdetail_internal("%s", pg::Detail().add("table", pg::table_name(own.table)).add("error", error->message)
+                                                     .add("context", error->context).text()),
+                        errhint("Drop the rule (lifeguard.rules lists them), make the change, declare the rule again.")));
+}
+
+// Runs a query for trigger OIDs, and calls `visit` for each that is ours and not a partition's copy.
+void for_each_trigger(const char *query, void (*visit)(const OwnTrigger &)) {
+    const Oid functions[] = {trigger_function(Timing::before), trigger_function(Timing::after)};
+    SPI_connect();
+    if (SPI_execute(psprintf(query, functions[0], functions[1]), true, 0) != SPI_OK_SELECT)
+        elog(ERROR, "could not look up the triggers that were changed");
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        bool isnull;
+        const Oid trigger = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+        const Oid table = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+        const Oid function = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull));
+        Relation relation = relation_open(table, AccessShareLock);
+        visit({trigger, relation, function == functions[0] ? Timing::before : Timing::after});
+        relation_close(relation, NoLock);
+    }
+    SPI_finish();
+}
+
+} // namespace
+} // namespace lifeguard::rules
+
+// lifeguard.watch_ddl(): the event trigger at the end of every DDL command that may concern rules.
+LG_FUNCTION(lifeguard_watch_ddl) {
+    using namespace lifeguard::rules;
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("lifeguard.watch_ddl() is an event trigger function")));
+    const auto *event = reinterpret_cast<EventTriggerData *>(fcinfo->context);
+    const char *tag = GetCommandTagName(event->tag);
+    const int level = pin_search_path();
+    if (strcmp(tag, "CREATE TRIGGER") == 0)
+        for_each_trigger("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
+                         "JOIN pg_catalog.pg_trigger t ON t.oid = c.objid "
+                         "WHERE c.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass "
+                         "AND t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
+                         created);
+    else if (strcmp(tag, "ALTER SCHEMA") == 0)
+        for_each_trigger("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_trigger t "
+                         "WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
+                         altered);
+    else
+        for_each_trigger("SELECT DISTINCT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
+                         "JOIN pg_catalog.pg_depend d ON d.refclassid = c.classid AND d.refobjid = c.objid "
+                         "JOIN pg_catalog.pg_trigger t ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass "
+                         "AND t.oid = d.objid WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
+                         altered);
+    unpin_search_path(level);
+    PG_RETURN_NULL();
+}

@@ -1,0 +1,202 @@
+#include "pg/errors.hpp"
+#include "pg/text.hpp"
+#include "rules/compiled.hpp"
+
+namespace lifeguard::rules {
+
+namespace {
+
+// Reads 'before' or 'after'.
+Timing timing_named(const char *name) {
+    if (strcmp(name, "before") == 0)
+        return Timing::before;
+    if (strcmp(name, "after") == 0)
+        return Timing::after;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timing \"%s\" is neither before nor after", name)));
+}
+
+// Opens a table whose rules are to change, locked against others who change them, and refuses who may not.
+Relation open_for_change(Oid table) {
+    Relation relation = relation_open(table, ShareRowExclusiveLock);
+    const char kind = relation->rd_rel->relkind;
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is not a table", pg::table_name(relation)),
+                        errhint("Rules belong to tables; an update through a view runs the rules of its table.")));
+    if (!pg::owns_table(table, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(relation));
+    return relation;
+}
+
+// Refuses to change rules that a partition has from the table above it.
+void refuse_inherited(Relation relation, const Trigger *trigger) {
+    if (trigger == nullptr || !trigger->tgisclone)
+        return;
+    const Oid root = llast_oid(get_partition_ancestors(RelationGetRelid(relation)));
+    ereport(ERROR, (errcode(err::invalid_rule),
+                    errmsg("%s has its rules from the partitioned table %s", pg::table_name(relation),
+                           quote_qualified_identifier(get_namespace_name(get_rel_namespace(root)), get_rel_name(root))),
+                    errhint("Declare the rule there; it holds for all partitions.")));
+}
+
+// Compiles a set of rules as the table's owner would run them.
+Compiled *check_rules(Relation table, Timing timing, char **arguments, int count, Compilation &compilation) {
+    if (count == 0)
+        return nullptr;
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    SetUserIdAndSecContext(table->rd_rel->relowner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+    Compiled *compiled = compile(table, InvalidOid, timing, arguments, count, compilation);
+    SetUserIdAndSecContext(user, security);
+    return compiled;
+}
+
+// Lets every feature compare its rules in the two triggers.
+void check_agreement(Relation table, const Compiled *before, const Compiled *after) {
+    for (int i = 0; i < feature_count(); i++) {
+        void *first = before == nullptr ? nullptr : before->rules[i];
+        void *second = after == nullptr ? nullptr : after->rules[i];
+        if (feature_at(i).agree != nullptr && (first != nullptr || second != nullptr))
+            feature_at(i).agree(table, first, second);
+    }
+}
+
+// Runs one DDL command as the caller.
+void execute(const char *command) {
+    const int level = pin_search_path();
+    SPI_connect();
+    if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+        elog(ERROR, "could not execute: %s", command);
+    SPI_finish();
+    unpin_search_path(level);
+}
+
+// The condition that keeps the AFTER trigger away from updates that concern no rule; "" where it must see all.
+// Not UPDATE OF: a BEFORE trigger may set a column that the statement does not name, and its action would be lost.
+const char *when_clause(Relation table, const Compilation &compilation) {
+    if (compilation.on_insert || compilation.every_update || bms_is_empty(compilation.watched))
+        return "";
+    StringInfoData clause;
+    initStringInfo(&clause);
+    for (int column = -1; (column = bms_next_member(compilation.watched, column)) >= 0;) {
+        const char *name = quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(table), column - 1)->attname));
+        appendStringInfo(&clause, "%sOLD.%s IS DISTINCT FROM NEW.%s", clause.len == 0 ? " WHEN (" : " OR ", name, name);
+    }
+    appendStringInfoChar(&clause, ')');
+    return clause.data;
+}
+
+// Creates or replaces the trigger with these arguments; a trigger that was disabled stays so.
+void write_trigger(Relation table, Timing timing, const Trigger *existing, const Compilation &compilation, char **arguments,
+                   int count) {
+    const char *name = existing != nullptr ? existing->tgname : timing == Timing::before ? "lifeguard_before" : "lifeguard_after";
+    StringInfoData command;
+    initStringInfo(&command);
+    appendStringInfo(&command, "CREATE OR REPLACE TRIGGER %s %s %s%s%s ON %s FOR EACH ROW%s EXECUTE FUNCTION lifeguard.%s(",
+                     quote_identifier(name), timing == Timing::before ? "BEFORE" : "AFTER", compilation.on_insert ? "INSERT" : "",
+                     compilation.on_insert && compilation.on_update ? " OR " : "", compilation.on_update ? "UPDATE" : "",
+                     pg::table_name(table), timing == Timing::after ? when_clause(table, compilation) : "",
+                     timing == Timing::before ? "before_row" : "after_row");
+    for (int i = 0; i < count; i++)
+        appendStringInfo(&command, "%s%s", i == 0 ? "" : ", ", quote_literal_cstr(arguments[i]));
+    appendStringInfoChar(&command, ')');
+    const char *disabled = existing != nullptr && existing->tgenabled == TRIGGER_DISABLED
+                               ? psprintf("ALTER TABLE %s DISABLE TRIGGER %s", pg::table_name(table), quote_identifier(name))
+                               : nullptr;
+    execute(command.data);
+    if (disabled != nullptr)
+        execute(disabled);
+}
+
+// The rules of an array argument as C strings; NULL elements are refused.
+char **strings(ArrayType *array, int *count) {
+    Datum *elements;
+    bool *nulls;
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, count);
+    auto **texts = static_cast<char **>(palloc0(sizeof(char *) * (*count + 1)));
+    for (int i = 0; i < *count; i++) {
+        if (nulls[i])
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a rule is null")));
+        texts[i] = TextDatumGetCString(elements[i]);
+    }
+    return texts;
+}
+
+// Replaces the rules of one timing, checked against the other's.
+void replace_rules(Relation table, Timing timing, char **arguments, int count) {
+    const Timing other = timing == Timing::before ? Timing::after : Timing::before;
+    const Trigger *existing = find_trigger(table, timing);
+    const Trigger *companion = find_trigger(table, other);
+    refuse_inherited(table, existing);
+
+    Compilation compilation = {}, unused;
+    Compiled *compiled = check_rules(table, timing, arguments, count, compilation);
+    Compiled *rest = companion == nullptr ? nullptr : check_rules(table, other, companion->tgargs, companion->tgnargs, unused);
+    check_agreement(table, timing == Timing::before ? compiled : rest, timing == Timing::before ? rest : compiled);
+
+    if (count > 0)
+        write_trigger(table, timing, existing, compilation, arguments, count);
+    else if (existing != nullptr)
+        execute(psprintf("DROP TRIGGER %s ON %s", quote_identifier(existing->tgname), pg::table_name(table)));
+}
+
+} // namespace
+} // namespace lifeguard::rules
+
+// lifeguard.get_rules(relation, timing): the rules as they stand, the table locked for a change by its owner.
+LG_FUNCTION(lifeguard_get_rules) {
+    using namespace lifeguard::rules;
+    Relation table = open_for_change(PG_GETARG_OID(0));
+    const Trigger *trigger = find_trigger(table, timing_named(text_to_cstring(PG_GETARG_TEXT_PP(1))));
+    const int count = trigger == nullptr ? 0 : trigger->tgnargs;
+    auto *elements = static_cast<Datum *>(palloc(sizeof(Datum) * (count + 1)));
+    for (int i = 0; i < count; i++)
+        elements[i] = CStringGetTextDatum(trigger->tgargs[i]);
+    ArrayType *result = construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT);
+    relation_close(table, NoLock);
+    PG_RETURN_ARRAYTYPE_P(result);
+}
+
+// lifeguard.set_rules(relation, timing, rules): checks and replaces the rules of one of the two triggers.
+LG_FUNCTION(lifeguard_set_rules) {
+    using namespace lifeguard::rules;
+    Relation table = open_for_change(PG_GETARG_OID(0));
+    int count;
+    char **arguments = strings(PG_GETARG_ARRAYTYPE_P(2), &count);
+    replace_rules(table, timing_named(text_to_cstring(PG_GETARG_TEXT_PP(1))), arguments, count);
+    relation_close(table, NoLock);
+    PG_RETURN_VOID();
+}
+
+// lifeguard.split_arguments(tgargs): the NUL-terminated arguments of a row of pg_trigger as an array.
+LG_FUNCTION(lifeguard_split_arguments) {
+    const bytea *packed = PG_GETARG_BYTEA_PP(0);
+    const char *at = VARDATA_ANY(packed);
+    const char *const end = at + VARSIZE_ANY_EXHDR(packed);
+    ArrayBuildState *array = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+    while (at < end) {
+        const size_t length = strnlen(at, end - at);
+        array = accumArrayResult(array, PointerGetDatum(cstring_to_text_with_len(at, static_cast<int>(length))), false, TEXTOID,
+                                 CurrentMemoryContext);
+        at += length + 1;
+    }
+    PG_RETURN_DATUM(makeArrayResult(array, CurrentMemoryContext));
+}
+
+// lifeguard.compile_rules(relation): compiles what the table's triggers carry; raises what is wrong with it.
+LG_FUNCTION(lifeguard_compile_rules) {
+    using namespace lifeguard::rules;
+    Relation table = relation_open(PG_GETARG_OID(0), AccessShareLock);
+    if (!lifeguard::pg::owns_table(RelationGetRelid(table), GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(table));
+    Compiled *compiled[2] = {nullptr, nullptr};
+    for (const Timing timing : {Timing::before, Timing::after}) {
+        const Trigger *trigger = find_trigger(table, timing);
+        Compilation compilation;
+        if (trigger != nullptr)
+            compiled[static_cast<int>(timing)] = check_rules(table, timing, trigger->tgargs, trigger->tgnargs, compilation);
+    }
+    check_agreement(table, compiled[0], compiled[1]);
+    relation_close(table, AccessShareLock);
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,349 @@
+#include "pg/errors.hpp"
+#include "pg/text.hpp"
+#include "rules/expression.hpp"
+#include "rules/feature.hpp"
+
+namespace lifeguard::rules {
+
+int pin_search_path() {
+    const int level = NewGUCNestLevel();
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
+void unpin_search_path(int level) {
+    AtEOXact_GUC(true, level);
+}
+
+namespace {
+
+// What the error context names while a rule is parsed or run.
+struct Whereabouts {
+    const char *label;
+    const char *table;
+    const char *source;
+};
+
+// Says which rule an error came from, and moves a parser's position from the user's statement to the rule's own text.
+void describe(void *argument) {
+    const auto *where = static_cast<const Whereabouts *>(argument);
+    const int position = geterrposition();
+    if (position > 0 && where->source != nullptr) {
+        errposition(0);
+        internalerrposition(position);
+        internalerrquery(where->source);
+    }
+    errcontext("%s of table %s", where->label, where->table);
+}
+
+// Keeps `describe` on the server's context stack for one call; popped by hand, since a longjmp resets the stack itself.
+struct ContextEntry {
+    Whereabouts where;
+    ErrorContextCallback entry;
+
+    void push() {
+        entry.callback = describe;
+        entry.arg = &where;
+        entry.previous = error_context_stack;
+        error_context_stack = &entry;
+    }
+    void pop() const { error_context_stack = entry.previous; }
+};
+
+// Parses the text as one expression and nothing else: no alias, no FROM, no second column.
+Node *parse_single_expression(const char *source, const char *label) {
+    List *statements = raw_parser(source, RAW_PARSE_PLPGSQL_EXPR);
+    const auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
+    const bool plain = list_length(select->targetList) == 1 && select->fromClause == NIL && select->whereClause == nullptr &&
+                       select->groupClause == NIL && select->havingClause == nullptr && select->windowClause == NIL &&
+                       select->distinctClause == NIL && select->sortClause == NIL && select->limitOffset == nullptr &&
+                       select->limitCount == nullptr && select->lockingClause == NIL;
+    auto *target = plain ? linitial_node(ResTarget, select->targetList) : nullptr;
+    if (target == nullptr || target->name != nullptr)
+        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s is not a single SQL expression", label),
+                        errdetail_internal("%s", pg::Detail().add("expression", source).text()),
+                        errhint("Write one expression over old and new; put a query in parentheses.")));
+    return target->val;
+}
+
+// Refuses what a row cannot give: system columns, and generated columns before they are computed.
+void refuse_unavailable_columns(Relation table, Node *node, const char *label, Purpose purpose) {
+    ListCell *cell;
+    foreach (cell, pull_vars_of_level(node, 0)) {
+        const auto *var = lfirst_node(Var, cell);
+        if (var->varattno < 0)
+            ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s refers to a system column", label)));
+        if (var->varattno == 0 || purpose == Purpose::action || var->varno != PRS2_NEW_VARNO)
+            continue;
+        const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), var->varattno - 1);
+        if (attribute->attgenerated != '\0')
+            ereport(ERROR, (errcode(err::invalid_rule),
+                            errmsg("%s refers to new.%s, a generated column", label, NameStr(attribute->attname)),
+                            errhint("Generated columns are computed after the rules have run; use the columns it is made of.")));
+    }
+}
+
+// Makes `old` and `new` visible as tables of one row each.
+void add_row_names(ParseState *parse, Relation table) {
+    for (const char *name : {"old", "new"}) {
+        ParseNamespaceItem *item =
+            addRangeTableEntryForRelation(parse, table, AccessShareLock, makeAlias(name, NIL), false, false);
+        addNSItemToQuery(parse, item, false, true, true);
+    }
+}
+
+// Gives the expression the type its purpose needs.
+Node *coerce(ParseState *parse, Relation table, Node *node, const char *label, Purpose purpose, AttrNumber column) {
+    switch (purpose) {
+    case Purpose::guard:
+        return coerce_to_boolean(parse, node, "guard");
+    case Purpose::action:
+        return exprType(node) == UNKNOWNOID ? coerce_to_specific_type(parse, node, TEXTOID, "action") : node;
+    case Purpose::stamp:
+        break;
+    }
+    const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
+    Node *coerced = coerce_to_target_type(parse, node, exprType(node), attribute->atttypid, attribute->atttypmod,
+                                          COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+    if (coerced == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("%s: column \"%s\" is of type %s but the expression is of type %s", label,
+                               NameStr(attribute->attname), format_type_be(attribute->atttypid), format_type_be(exprType(node))),
+                        errhint("Cast the expression.")));
+    return coerced;
+}
+
+// True for a function whose body the server does not know: it may resolve names by search_path.
+bool is_foreign_function(Oid function, void *) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple))
+        return true;
+    const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    // our own C functions pin the path themselves where they run what others wrote
+    bool foreign = form->prolang != INTERNALlanguageId;
+    if (form->prolang == ClanguageId) {
+        bool isnull;
+        const Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &isnull);
+        foreign = isnull || strcmp(TextDatumGetCString(library), "$libdir/lifeguard") != 0;
+    }
+    ReleaseSysCache(tuple);
+    return foreign;
+}
+
+// Walks an expression for foreign functions; a domain's checks count as such.
+bool has_foreign_code(Node *node, void *context) {
+    if (node == nullptr)
+        return false;
+    if (IsA(node, CoerceToDomain) || check_functions_in_node(node, is_foreign_function, context))
+        return true;
+    return pg::walk_expression(node, has_foreign_code, context);
+}
+
+// Numbers the columns of old and new as parameters of a query: old 1..n, new n+1..2n, the whole rows 2n+1 and 2n+2.
+int parameter_number(int columns, bool is_new, AttrNumber column) {
+    if (column == 0)
+        return 2 * columns + (is_new ? 2 : 1);
+    return (is_new ? columns : 0) + column;
+}
+
+// Parser hook: turns old.x, new.x, old and new into parameters, where no table of the query has that name.
+Node *resolve_row_reference(ParseState *parse, ColumnRef *reference, Node *resolved) {
+    auto *expression = static_cast<Expression *>(parse->p_ref_hook_state);
+    const int length = list_length(reference->fields);
+    if (resolved != nullptr || length > 2 || !IsA(linitial(reference->fields), String))
+        return nullptr;
+    const char *row = strVal(linitial(reference->fields));
+    const bool is_new = strcmp(row, "new") == 0;
+    if (!is_new && strcmp(row, "old") != 0)
+        return nullptr;
+
+    auto *parameter = makeNode(Param);
+    AttrNumber column = 0;
+    if (length == 2) {
+        if (!IsA(lsecond(reference->fields), String))
+            return nullptr;
+        column = get_attnum(expression->table, strVal(lsecond(reference->fields)));
+        if (column <= 0)
+            return nullptr;
+        get_atttypetypmodcoll(expression->table, column, &parameter->paramtype, &parameter->paramtypmod, &parameter->paramcollid);
+    } else {
+        parameter->paramtype = get_rel_type_id(expression->table);
+        parameter->paramtypmod = -1;
+        parameter->paramcollid = InvalidOid;
+    }
+    parameter->paramkind = PARAM_EXTERN;
+    parameter->paramid = parameter_number(expression->columns, is_new, column);
+    parameter->location = reference->location;
+
+    const MemoryContext home = MemoryContextSwitchTo(GetMemoryChunkContext(expression));
+    expression->parameters = bms_add_member(expression->parameters, parameter->paramid);
+    MemoryContextSwitchTo(home);
+    return reinterpret_cast<Node *>(parameter);
+}
+
+// Installs the hook; called by the server whenever it parses the query again.
+void set_up_parser(ParseState *parse, void *expression) {
+    parse->p_post_columnref_hook = resolve_row_reference;
+    parse->p_ref_hook_state = expression;
+}
+
+// Prepares the query of an expression with sub-selects or sets, once for each compilation.
+void prepare_query(Expression &expression) {
+    const char *form = expression.purpose == Purpose::stamp
+                           ? psprintf("SELECT CAST((%s\n) AS %s)", expression.source,
+                                      format_type_extended(expression.type, expression.typmod,
+                                                           FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY))
+                           : psprintf("SELECT (%s\n)", expression.source);
+    SPIPrepareOptions options = {};
+    options.parserSetup = set_up_parser;
+    options.parserSetupArg = &expression;
+    options.parseMode = RAW_PARSE_DEFAULT;
+    SPIPlanPtr plan = SPI_prepare_extended(form, &options);
+    if (plan == nullptr || SPI_keepplan(plan) != 0)
+        elog(ERROR, "%s could not be prepared: %s", expression.label, SPI_result_code_string(SPI_result));
+    expression.plan = plan;
+}
+
+// The columns that the query uses, as its parameters.
+ParamListInfo bind(const Expression &expression, const RowChange &change) {
+    const int columns = RelationGetNumberOfAttributes(change.table);
+    ParamListInfo list = makeParamList(2 * columns + 2);
+    for (int number = -1; (number = bms_next_member(expression.parameters, number)) > 0;) {
+        ParamExternData &parameter = list->params[number - 1];
+        const bool whole = number > 2 * columns;
+        const bool is_new = whole ? number == 2 * columns + 2 : number > columns;
+        TupleTableSlot *row = is_new ? change.after : change.before;
+        parameter.pflags = 0;
+        if (whole) {
+            parameter.ptype = RelationGetForm(change.table)->reltype;
+            parameter.value = ExecFetchSlotHeapTupleDatum(row);
+            parameter.isnull = row == change.compiled->no_row;
+        } else {
+            const int column = is_new ? number - columns : number;
+            parameter.ptype = TupleDescAttr(RelationGetDescr(change.table), column - 1)->atttypid;
+            parameter.value = slot_getattr(row, column, &parameter.isnull);
+        }
+    }
+    return list;
+}
+
+// Runs the expression as a query. Not read-only: it must see what earlier rows of the statement did.
+Datum evaluate_query(Expression &expression, const RowChange &change, bool *isnull) {
+    Datum result = 0;
+    *isnull = true;
+    const MemoryContext short_lived = change.compiled->expressions->ecxt_per_tuple_memory;
+
+    SPI_connect();
+    if (expression.plan == nullptr)
+        prepare_query(expression);
+    SPIExecuteOptions options = {};
+    options.params = bind(expression, change);
+    if (SPI_execute_plan_extended(expression.plan, &options) != SPI_OK_SELECT)
+        elog(ERROR, "%s could not be run: %s", expression.label, SPI_result_code_string(SPI_result));
+    if (SPI_processed > 0 && expression.purpose != Purpose::action) {
+        const Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+        if (!*isnull) {
+            int16 length;
+            bool by_value;
+            get_typlenbyval(expression.type, &length, &by_value);
+            const MemoryContext home = MemoryContextSwitchTo(short_lived);
+            result = datumCopy(value, by_value, length);
+            MemoryContextSwitchTo(home);
+        }
+    }
+    SPI_finish();
+    return result;
+}
+
+} // namespace
+
+AnalyzedExpression analyze_expression(Relation table, const char *source, const char *label, Purpose purpose,
+                                      AttrNumber column, bool *needs_query) {
+    ContextEntry context{{label, pg::table_name(table), source}, {}};
+    context.push();
+    const int level = pin_search_path();
+
+    ParseState *parse = make_parsestate(nullptr);
+    parse->p_sourcetext = source;
+    add_row_names(parse, table);
+    Node *node = transformExpr(parse, parse_single_expression(source, label), EXPR_KIND_SELECT_TARGET);
+    node = coerce(parse, table, node, label, purpose, column);
+    assign_expr_collations(parse, node);
+    if (parse->p_hasAggs || parse->p_hasWindowFuncs)
+        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s uses an aggregate or window function over a single row", label),
+                        errhint("Put it into a sub-select.")));
+    if (parse->p_hasTargetSRFs && purpose != Purpose::action)
+        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s returns a set; one value is needed", label)));
+    refuse_unavailable_columns(table, node, label, purpose);
+    *needs_query = parse->p_hasSubLinks || parse->p_hasTargetSRFs;
+    const AnalyzedExpression analyzed{node, parse->p_rtable};
+    free_parsestate(parse);
+
+    unpin_search_path(level);
+    context.pop();
+    return analyzed;
+}
+
+Expression *compile_expression(Relation table, const char *source, const char *label, Purpose purpose, AttrNumber column,
+                               List **analyzed) {
+    bool needs_query;
+    auto *found = static_cast<AnalyzedExpression *>(palloc(sizeof(AnalyzedExpression)));
+    *found = analyze_expression(table, source, label, purpose, column, &needs_query);
+    *analyzed = lappend(*analyzed, found);
+
+    auto *expression = static_cast<Expression *>(palloc0(sizeof(Expression)));
+    expression->source = source;
+    expression->label = label;
+    expression->purpose = purpose;
+    expression->type = exprType(found->node);
+    expression->typmod = exprTypmod(found->node);
+    expression->table = RelationGetRelid(table);
+    expression->columns = RelationGetNumberOfAttributes(table);
+    expression->runs_foreign_code = true;
+    if (purpose == Purpose::stamp) {
+        const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
+        expression->type = attribute->atttypid;
+        expression->typmod = attribute->atttypmod;
+    }
+    if (needs_query)
+        return expression;
+
+    ContextEntry context{{label, pg::table_name(table), nullptr}, {}};
+    context.push();
+    auto *planned = reinterpret_cast<Node *>(expression_planner(static_cast<Expr *>(copyObjectImpl(found->node))));
+    ChangeVarNodes(planned, PRS2_OLD_VARNO, INNER_VAR, 0);
+    ChangeVarNodes(planned, PRS2_NEW_VARNO, OUTER_VAR, 0);
+    expression->runs_foreign_code = has_foreign_code(planned, nullptr);
+    expression->state = ExecInitExpr(reinterpret_cast<Expr *>(planned), nullptr);
+    expression->call = planned;
+    context.pop();
+    return expression;
+}
+
+Datum evaluate(Expression &expression, RowChange &change, bool *isnull) {
+    ContextEntry context{{expression.label, "", nullptr}, {}};
+    context.where.table = RelationGetRelationName(change.table);
+    context.push();
+    const int level = expression.runs_foreign_code ? pin_search_path() : 0;
+    Datum result;
+    if (expression.call != nullptr) {
+        ExprContext *row = change.compiled->expressions;
+        row->ecxt_innertuple = change.before;
+        row->ecxt_outertuple = change.after;
+        result = ExecEvalExprSwitchContext(expression.state, row, isnull);
+    } else {
+        result = evaluate_query(expression, change, isnull);
+    }
+    if (level > 0)
+        unpin_search_path(level);
+    context.pop();
+    return result;
+}
+
+void free_expression(Expression &expression) {
+    if (expression.plan != nullptr)
+        SPI_freeplan(expression.plan);
+    expression.plan = nullptr;
+}
+
+} // namespace lifeguard::rules

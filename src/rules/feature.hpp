@@ -1,0 +1,91 @@
+// What a kind of rule is to the engine. A feature brings three steps, run for every row in this order over all features:
+// refuse (raise), set (columns of the new row), act (after the row is stored).
+#pragma once
+
+#include "pg/server.hpp"
+#include "rules/definition.hpp"
+#include "rules/expression.hpp"
+
+namespace lifeguard::rules {
+
+enum class Timing { before, after };
+
+constexpr int max_features = 16;
+
+// A trigger's rules, compiled for one table in this backend.
+struct Compiled {
+    Oid trigger;
+    Oid table;
+    Timing timing;
+    MemoryContext memory;
+    bool stale;             // something it was made from has changed
+    bool in_use;            // running further out in the call stack
+    void *rules[max_features];
+    ExprContext *expressions;
+    TupleTableSlot *no_row; // all columns NULL: `old` of an INSERT
+    TupleTableSlot *scratch; // the new row after the rules have set columns
+    List *evaluated;        // Expression *, to be freed
+    ExprState *partition;   // the leaf's partition constraint, or nullptr
+    Oid root;               // the partitioned table at the top, or the table itself
+    Compiled *next;
+};
+
+// One row on its way through a trigger of ours.
+struct RowChange {
+    const Compiled *compiled;
+    Relation table;
+    bool insert;
+    bool arrived; // the INSERT half of an UPDATE that moved the row from another partition
+    TupleTableSlot *before;
+    TupleTableSlot *after;
+    Oid caller;   // who ran the statement; the rules run as the table's owner
+    int set_count;
+    int *set_columns;
+    Datum *set_values;
+    bool *set_nulls;
+};
+
+// Collects what a feature needs while its rules are compiled.
+struct Compilation {
+    Relation table;
+    Timing timing;
+    Compiled *compiled;
+    bool on_insert;      // events the trigger must fire on
+    bool on_update;
+    bool every_update;   // not only when a watched column changes
+    Bitmapset *watched;  // columns (attribute numbers) whose change matters to an AFTER trigger
+    Bitmapset *columns;  // columns that must not be dropped behind the rules
+    List *analyzed;      // AnalyzedExpression *
+};
+
+// A kind of rule, or several that work together. `compile` gets every definition of the trigger and takes its own kinds;
+// it returns nullptr when none is there. Steps not needed are nullptr.
+struct Feature {
+    const char *name;
+    bool (*owns)(const char *kind, Timing timing);
+    void *(*compile)(Compilation &compilation, const Definition *definitions, int count);
+    void (*refuse)(void *rules, RowChange &change);
+    void (*set)(void *rules, RowChange &change);
+    void (*act)(void *rules, RowChange &change);
+    // May this row leave its partition? (Its AFTER UPDATE would never come.) `after` is nullptr without an AFTER trigger of ours.
+    void (*leave)(void *before, void *after, RowChange &change);
+    // Do the two triggers' rules agree? Raises LG010 when declared.
+    void (*agree)(Relation table, void *before, void *after);
+};
+
+// Makes a feature known; called once from init(). Features run in the order of registration.
+void register_feature(const Feature &feature);
+int feature_count();
+const Feature &feature_at(int index);
+
+// The attribute number of a column; LG010 when the table has no such column or it is generated.
+AttrNumber find_column(Relation table, const char *name, const char *rule);
+
+// Compiles an expression of a rule and keeps it with the trigger's rules.
+Expression *add_expression(Compilation &compilation, const char *source, const char *label, Purpose purpose,
+                           AttrNumber column = 0);
+
+// Lets a rule set a column of the new row. The last value set for a column stays.
+void set_column(RowChange &change, AttrNumber column, Datum value, bool isnull);
+
+} // namespace lifeguard::rules

@@ -1,0 +1,14 @@
+#include "rules/batch.hpp"
+#include "rules/compiled.hpp"
+#include "rules/nesting.hpp"
+#include "rules/rules.hpp"
+
+namespace lifeguard::rules {
+
+void init() {
+    init_nesting();
+    init_compiled();
+    init_batches();
+}
+
+} // namespace lifeguard::rules
