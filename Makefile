@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := all
 
-RELEASE    := 0.1.0
 EXTENSIONS := lifeguard pull_up_club
+RELEASE    := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" control/lifeguard.control)
 
 PG_CONFIG ?= pg_config
 SHELL     := /bin/bash
@@ -31,19 +31,20 @@ EXTRA_CLEAN := build results output_iso regression.diffs regression.out $(OBJS:.
 REGRESS   := $(sort $(basename $(notdir $(wildcard sql/*.sql))))
 ISOLATION := $(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec))))
 
-LOAD_EXTENSIONS := $(EXTENSIONS:%=--load-extension=%)
-REGRESS_OPTS    := $(LOAD_EXTENSIONS)
-ISOLATION_OPTS  := $(LOAD_EXTENSIONS) --inputdir=test/isolation --outputdir=output_iso
+# The club's tests create pull_up_club themselves: the general part does not know it.
+REGRESS_OPTS   := --load-extension=lifeguard
+ISOLATION_OPTS := --load-extension=lifeguard --inputdir=test/isolation --outputdir=output_iso
 
 # A machine without a server's development files still has help, test, demo and bench: these install what is missing.
-PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
-ifneq ($(PGXS),)
+SERVER_HEADERS := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)
+ifneq ($(SERVER_HEADERS),)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
 override with_llvm := no
 include $(PGXS)
 override CPPFLAGS  := -isystem $(includedir_server) $(CPPFLAGS)
 else
 all install uninstall installcheck clean strict tidy:
-	@echo "$(PG_CONFIG) --pgxs leads nowhere: run scripts/prerequisites, or name another server by PG_CONFIG=" >&2; exit 1
+	@echo 'no development files of a server: run scripts/prerequisites build, or name another server by PG_CONFIG=' >&2; exit 1
 endif
 
 $(OBJS): Makefile
@@ -98,7 +99,7 @@ build/unit/%: test/unit/%.cpp Makefile
 dist: ## a zip of the last commit for PGXN
 	git archive --format zip --prefix=lifeguard-$(RELEASE)/ -o lifeguard-$(RELEASE).zip HEAD
 
-ifneq ($(PGXS),)
+ifneq ($(SERVER_HEADERS),)
 
 strict: strict-gcc strict-clang ## warnings as errors with g++ and clang, beside the build
 tidy: ## clang-tidy and clang-format, as errors
@@ -122,9 +123,9 @@ $(foreach compiler,gcc clang,$(eval $(call strict_of,$(compiler))))
 FORMATTED = $(sort $(shell find src test/unit -name '*.cpp' -o -name '*.hpp'))
 tidy:
 	@scripts/prerequisites tidy
-	clang-format --dry-run -Werror $(FORMATTED)
-	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- $(filter-out -M%,$(CXXFLAGS_clang)) $(CPPFLAGS) \
-	  2> >(grep -v 'warnings generated' >&2)
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@printf '%s\n' $(SOURCES) | xargs -P "$$(nproc)" -I FILE clang-tidy --quiet --warnings-as-errors='*' FILE \
+	  -- $(filter-out -M%,$(CXXFLAGS_clang)) $(CPPFLAGS) 2> >(grep -v 'warnings generated' >&2)
 
 .PHONY: strict tidy strict-gcc strict-clang
 endif

@@ -8,14 +8,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            WHEN 'function'   THEN to_regprocedure(name) IS NOT NULL
            WHEN 'constraint' THEN EXISTS (SELECT FROM pg_constraint WHERE conname = what AND conrelid = to_regclass(place))
            WHEN 'trigger'    THEN EXISTS (SELECT FROM pg_trigger    WHERE tgname  = what AND tgrelid  = to_regclass(place))
+           WHEN 'rule'       THEN EXISTS (SELECT FROM lifeguard.rules r
+                                           WHERE r.relation = to_regclass(place)
+                                             AND what IN (r.rule, format('guard %s -> %s: %s', coalesce(r.from_state, 'any'), r.to_state, r.message)))
            WHEN 'rows'       THEN NULL
-           WHEN 'rule'       THEN NULL
            ELSE to_regclass(name) IS NOT NULL
          END
     FROM split_part(name, ' ON ', 1) AS what, split_part(name, ' ON ', 2) AS place
 $$;
 COMMENT ON FUNCTION pull_up_club.is_there(text, text) IS
-  'whether a part of the blueprint is in the database; NULL for rows and rules, which only trying tells';
+  'whether a part of the blueprint is in the database; NULL for rows, which only inserting tells';
 
 -- A table of a club's name that is not the club's: its columns are the blueprint's lines that begin with a lower-case name and a type.
 -- Of auth.users only the id matters; it belongs to whoever signs people up.
@@ -145,13 +147,9 @@ BEGIN
       there := there + 1;
       CONTINUE;
     END IF;
-    BEGIN
-      EXECUTE part.make;
-      GET DIAGNOSTICS touched = ROW_COUNT;
-    EXCEPTION WHEN SQLSTATE 'LG011' THEN   -- the rule is declared already
-      touched := 0;
-    END;
-    IF part.kind IN ('rows', 'rule') AND touched = 0 THEN
+    EXECUTE part.make;
+    GET DIAGNOSTICS touched = ROW_COUNT;
+    IF part.kind = 'rows' AND touched = 0 THEN
       there := there + 1;
     ELSE
       made := made + 1;
@@ -194,15 +192,9 @@ BEGIN
             OR NOT keep_data AND kind IN ('table', 'constraint', 'schema'))
      ORDER BY place DESC
   LOOP
-    IF part.kind = 'rule' THEN
-      CONTINUE WHEN to_regclass(part.relation) IS NULL;
-      BEGIN
-        EXECUTE part.unmake;
-      EXCEPTION WHEN SQLSTATE 'LG012' THEN   -- no such rule (any more)
-        CONTINUE;
-      END;
-    ELSIF NOT pull_up_club.is_there(part.kind, part.name) THEN
-      CONTINUE;
+    CONTINUE WHEN NOT pull_up_club.is_there(part.kind, part.name);
+    IF part.unmake IS NOT NULL THEN
+      EXECUTE part.unmake;
     ELSIF part.kind = 'constraint' THEN
       EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', part.relation, part.what);
     ELSIF part.kind = 'schema' AND EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass

@@ -19,8 +19,9 @@ bool reads_continue(Relation table, const Definition &definition, const char *la
         return false;
     if (strcmp(on_error, "continue") == 0)
         return true;
-    ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s: on_error is \"%s\"", label, on_error),
-                    errhint("abort raises the error; continue undoes the action alone, reports the error and goes on.")));
+    ereport(ERROR,
+            (errcode(err::invalid_rule), errmsg("%s: on_error is \"%s\"", label, on_error),
+             errhint("abort raises the error; continue undoes the action alone, reports the error and goes on.")));
 }
 
 // Finds out how the row moved; false when it stayed in its state.
@@ -70,11 +71,13 @@ void report(const Action &action, const RowChange &change, const ErrorData &erro
     ereport(WARNING, (errcode(error.sqlerrcode),
                       errmsg("%s of %s%s failed and was undone: %s", action.label, pg::table_name(change.table),
                              pg::row_label(change.table, change.after), error.message),
-                      errdetail_internal("%s", pg::Detail().add_row(change.table, change.after)
+                      errdetail_internal("%s", pg::Detail()
+                                                   .add_row(change.table, change.after)
                                                    .add("action", action.call->source)
                                                    .add("sqlstate", unpack_sql_state(error.sqlerrcode))
                                                    .add("error", error.message)
-                                                   .add("detail", error.detail).text()),
+                                                   .add("detail", error.detail)
+                                                   .text()),
                       errhint("The change itself was kept, as on_error => 'continue' says.")));
 }
 
@@ -159,7 +162,8 @@ void act(void *rules, RowChange &change) {
         if (recorded) {
             INSTR_TIME_SET_CURRENT(end);
             INSTR_TIME_SUBTRACT(end, begin);
-            entry.add_action(action.call->source, INSTR_TIME_GET_MILLISEC(end), error == nullptr ? nullptr : error->message);
+            entry.add_action(action.call->source, INSTR_TIME_GET_MILLISEC(end),
+                             error == nullptr ? nullptr : error->message);
         }
     }
     if (recorded)

@@ -41,9 +41,11 @@ void add_transition(Lifecycle &lifecycle, Relation table, const Definition &defi
 void check_declared(const Lifecycle &lifecycle, Relation table, const Move &move, const char *kind) {
     if (is_declared(lifecycle, move))
         return;
-    ereport(ERROR, (errcode(err::no_such_rule),
-                    errmsg("table %s has no transition %s for the %s", pg::table_name(table), describe(*lifecycle.states, move), kind),
-                    errhint("Declare it with lifeguard.add_transition(), or drop the %s first.", kind), errtable(table)));
+    ereport(ERROR,
+            (errcode(err::no_such_rule),
+             errmsg("table %s has no transition %s for the %s", pg::table_name(table),
+                    describe(*lifecycle.states, move), kind),
+             errhint("Declare it with lifeguard.add_transition(), or drop the %s first.", kind), errtable(table)));
 }
 
 // Compiles the guards in the order declared.
@@ -56,10 +58,10 @@ void compile_guards(Lifecycle &lifecycle, rules::Compilation &compilation, const
         check_declared(lifecycle, compilation.table, move, "guard");
         const char *message = rules::required_text(compilation.table, definitions[i], "message");
         const char *label = psprintf("guard \"%s\" (%s)", message, describe(*lifecycle.states, move));
-        lifecycle.guards[lifecycle.guard_count++] =
-            Guard{move, message,
-                  rules::add_expression(compilation, rules::required_text(compilation.table, definitions[i], "condition"), label,
-                                        rules::Purpose::guard)};
+        lifecycle.guards[lifecycle.guard_count++] = Guard{
+            move, message,
+            rules::add_expression(compilation, rules::required_text(compilation.table, definitions[i], "condition"),
+                                  label, rules::Purpose::guard)};
     }
 }
 
@@ -75,12 +77,13 @@ void compile_stamps(Lifecycle &lifecycle, rules::Compilation &compilation, const
         const char *label = psprintf("stamp %s (%s)", name, describe(*lifecycle.states, move));
         const AttrNumber column = rules::find_column(compilation.table, name, label);
         if (column == lifecycle.states->column)
-            ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s would set the state itself", label), errtable(compilation.table)));
+            ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s would set the state itself", label),
+                            errtable(compilation.table)));
         compilation.columns = bms_add_member(compilation.columns, column);
         lifecycle.stamps[lifecycle.stamp_count++] =
             Stamp{move, column,
-                  rules::add_expression(compilation, rules::required_text(compilation.table, definitions[i], "value"), label,
-                                        rules::Purpose::stamp, column)};
+                  rules::add_expression(compilation, rules::required_text(compilation.table, definitions[i], "value"),
+                                        label, rules::Purpose::stamp, column)};
     }
 }
 
@@ -108,10 +111,10 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
                         : errmsg("%s%s: the %sstate \"%s\" is not known to the lifecycle", pg::table_name(change.table),
                                  pg::row_label(change.table, change.after), whose, state),
                     errdetail_internal("%s", move_detail(lifecycle, change).text()),
-                    row == change.after
-                        ? errhint("Known states: %s.", list_labels(*lifecycle.states, all))
-                        : errhint("Known states: %s. Mend such rows with the trigger disabled; "
-                                  "lifeguard.check_lifecycle() counts them.", list_labels(*lifecycle.states, all)),
+                    row == change.after ? errhint("Known states: %s.", list_labels(*lifecycle.states, all))
+                                        : errhint("Known states: %s. Mend such rows with the trigger disabled; "
+                                                  "lifeguard.check_lifecycle() counts them.",
+                                                  list_labels(*lifecycle.states, all)),
                     errtable(change.table)));
     pg_unreachable();
 }
@@ -123,7 +126,8 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
                            pg::row_label(change.table, change.after), lifecycle.states->labels[to]),
                     errdetail_internal("%s", move_detail(lifecycle, change).text()),
                     errhint("A row begins in: %s. An INSERT ... ON CONFLICT proposes its row as a new one too: "
-                            "UPDATE the row if it is there.", list_labels(*lifecycle.states, lifecycle.initial)),
+                            "UPDATE the row if it is there.",
+                            list_labels(*lifecycle.states, lifecycle.initial)),
                     errtable(change.table)));
     pg_unreachable();
 }
@@ -151,7 +155,8 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
                     errdetail_internal("%s", move_detail(lifecycle, change)
                                                  .add("guard", guard.condition->source)
                                                  .add("message", guard.message)
-                                                 .add("result", isnull ? "null" : "false").text()),
+                                                 .add("result", isnull ? "null" : "false")
+                                                 .text()),
                     errhint("The guard %s gave %s.", guard.condition->source, isnull ? "null" : "false"),
                     errtable(change.table)));
     pg_unreachable();

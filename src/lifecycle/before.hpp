@@ -1,4 +1,5 @@
-// What a lifecycle does before a row is stored: refuse moves that are not declared or whose guards say no, stamp columns.
+// What a lifecycle does before a row is stored: refuse moves that are not declared or whose guards say no, stamp
+// columns.
 #pragma once
 
 #include "lifecycle/transition.hpp"
@@ -22,14 +23,14 @@ struct Stamp {
 // A lifecycle as the BEFORE trigger carries it.
 struct Lifecycle {
     States *states;
-    bool *initial;   // by state
-    bool *allowed;   // by from * max_states + to
+    bool *initial; // by state
+    bool *allowed; // by from * max_states + to
     int guard_count;
     Guard *guards;
     int stamp_count;
     Stamp *stamps;
-    bool moving;     // the row at hand changes its state ...
-    Move move;       // ... like this; set by refuse(), read by set() and leave()
+    bool moving; // the row at hand changes its state ...
+    Move move;   // ... like this; set by refuse(), read by set() and leave()
 };
 
 void *compile_before(rules::Compilation &compilation, const rules::Definition *definitions, int count);

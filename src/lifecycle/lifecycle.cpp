@@ -18,11 +18,13 @@ static bool owns(const char *kind, rules::Timing timing) {
 // Compiles the half that belongs to the trigger; refuses parts of a lifecycle without the lifecycle.
 static void *compile(rules::Compilation &compilation, const rules::Definition *definitions, int count) {
     const bool before = compilation.timing == rules::Timing::before;
-    void *compiled = before ? compile_before(compilation, definitions, count) : compile_after(compilation, definitions, count);
+    void *compiled =
+        before ? compile_before(compilation, definitions, count) : compile_after(compilation, definitions, count);
     for (int i = 0; i < count && compiled == nullptr; i++)
         if (owns(definitions[i].kind, compilation.timing))
             ereport(ERROR, (errcode(err::no_such_rule),
-                            errmsg("table %s has no lifecycle for its %s", pg::table_name(compilation.table), definitions[i].kind),
+                            errmsg("table %s has no lifecycle for its %s", pg::table_name(compilation.table),
+                                   definitions[i].kind),
                             errhint("SELECT lifeguard.create_lifecycle('%s', '<state column>', '{<initial state>}');",
                                     pg::table_name(compilation.table)),
                             errtable(compilation.table)));
@@ -36,15 +38,19 @@ static void leave(void *before, void *after, rules::RowChange &change) {
     if (aftermath == nullptr || !(aftermath->on_insert || (lifecycle.moving && has_work(*aftermath, change))))
         return;
     const AttrNumber column = lifecycle.states->column;
-    ereport(ERROR, (errcode(err::partition_move),
-                    errmsg("%s%s would move to another partition and lose its actions", pg::table_name(change.table),
-                           pg::row_label(change.table, change.before)),
-                    errdetail_internal("%s", pg::Detail().add_row(change.table, change.before)
-                                                 .add("from", pg::column_text(change.before, column))
-                                                 .add("to", pg::column_text(change.after, column)).text()),
-                    errhint("PostgreSQL makes such an UPDATE a DELETE and an INSERT. Change the state and the partition key in "
-                            "two statements, and do not partition by the state."),
-                    errtable(change.table)));
+    ereport(
+        ERROR,
+        (errcode(err::partition_move),
+         errmsg("%s%s would move to another partition and lose its actions", pg::table_name(change.table),
+                pg::row_label(change.table, change.before)),
+         errdetail_internal("%s", pg::Detail()
+                                      .add_row(change.table, change.before)
+                                      .add("from", pg::column_text(change.before, column))
+                                      .add("to", pg::column_text(change.after, column))
+                                      .text()),
+         errhint("PostgreSQL makes such an UPDATE a DELETE and an INSERT. Change the state and the partition key in "
+                 "two statements, and do not partition by the state."),
+         errtable(change.table)));
 }
 
 // Refuses actions for a lifecycle that is not there, or not that one, or for moves that nobody declared.
@@ -54,22 +60,27 @@ static void agree(Relation table, void *before, void *after) {
     if (aftermath == nullptr)
         return;
     if (lifecycle == nullptr || lifecycle->states->column != aftermath->states->column)
-        ereport(ERROR, (errcode(err::invalid_rule),
-                        errmsg("table %s has actions or history, but not the lifecycle they belong to", pg::table_name(table)),
-                        errhint("Drop them first, or use lifeguard.drop_lifecycle('%s').", pg::table_name(table)), errtable(table)));
+        ereport(ERROR,
+                (errcode(err::invalid_rule),
+                 errmsg("table %s has actions or history, but not the lifecycle they belong to", pg::table_name(table)),
+                 errhint("Drop them first, or use lifeguard.drop_lifecycle('%s').", pg::table_name(table)),
+                 errtable(table)));
     for (int i = 0; i < aftermath->action_count; i++) {
         const Action &action = aftermath->actions[i];
         const auto state = [&](int there) {
             return there < 0 ? there : find_label(*lifecycle->states, aftermath->states->labels[there]);
         };
-        const bool known = (action.move.from < 0 || state(action.move.from) >= 0) && (action.move.to < 0 || state(action.move.to) >= 0);
+        const bool known = (action.move.from < 0 || state(action.move.from) >= 0) &&
+                           (action.move.to < 0 || state(action.move.to) >= 0);
         if (!known || !is_declared(*lifecycle, Move{state(action.move.from), state(action.move.to)}))
-            ereport(ERROR, (errcode(err::no_such_rule),
-                            errmsg("table %s has no transition %s for the action", pg::table_name(table),
-                                   describe(*aftermath->states, action.move)),
-                            errdetail_internal("%s", pg::Detail().add("table", pg::table_name(table))
-                                                         .add("action", action.call->source).text()),
-                            errhint("Declare it with lifeguard.add_transition(), or drop the action first."), errtable(table)));
+            ereport(
+                ERROR,
+                (errcode(err::no_such_rule),
+                 errmsg("table %s has no transition %s for the action", pg::table_name(table),
+                        describe(*aftermath->states, action.move)),
+                 errdetail_internal(
+                     "%s", pg::Detail().add("table", pg::table_name(table)).add("action", action.call->source).text()),
+                 errhint("Declare it with lifeguard.add_transition(), or drop the action first."), errtable(table)));
     }
 }
 

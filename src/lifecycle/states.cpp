@@ -37,13 +37,14 @@ int add_state(States &states, Relation table, const char *label) {
     if (known >= 0)
         return known;
     if (states.count == max_states)
-        ereport(ERROR, (errcode(err::invalid_rule),
-                        errmsg("the lifecycle of table %s has more than %d states", pg::table_name(table), max_states)));
+        ereport(ERROR, (errcode(err::invalid_rule), errmsg("the lifecycle of table %s has more than %d states",
+                                                           pg::table_name(table), max_states)));
     Oid input, parameter;
     getTypeInputInfo(states.type, &input, &parameter);
     states.labels[states.count] = label;
-    states.values[states.count] = OidInputFunctionCall(input, const_cast<char *>(label), parameter,
-                                                       TupleDescAttr(RelationGetDescr(table), states.column - 1)->atttypmod);
+    states.values[states.count] =
+        OidInputFunctionCall(input, const_cast<char *>(label), parameter,
+                             TupleDescAttr(RelationGetDescr(table), states.column - 1)->atttypmod);
     return states.count++;
 }
 
@@ -54,7 +55,8 @@ bool same_state(const States &states, Datum one, Datum other) {
         return memcmp(DatumGetPointer(one), DatumGetPointer(other), states.length) == 0;
     const auto *a = pg_detoast_datum_packed(reinterpret_cast<varlena *>(DatumGetPointer(one)));
     const auto *b = pg_detoast_datum_packed(reinterpret_cast<varlena *>(DatumGetPointer(other)));
-    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) && memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+    return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+           memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
 int find_value(const States &states, Datum value) {

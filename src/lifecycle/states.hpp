@@ -5,14 +5,14 @@
 
 namespace lifeguard::lifecycle {
 
-constexpr int any_state = -1;   // a rule for every state, creation included
+constexpr int any_state = -1; // a rule for every state, creation included
 constexpr int max_states = 256;
 
 // The state column and the states that the rules name. States are numbered in the order in which they are first named.
 struct States {
     AttrNumber column;
     Oid type;
-    int16 length;   // of the base type, as in pg_type
+    int16 length; // of the base type, as in pg_type
     bool by_value;
     int count;
     const char **labels;

@@ -14,6 +14,16 @@ inline bool owns_table(Oid table, Oid role) {
 #endif
 }
 
+// The primary key's index, or InvalidOid; 18 wants to know whether a deferrable one will do, and for naming a row it
+// will.
+inline Oid primary_key_index(Relation table) {
+#if PG_VERSION_NUM >= 180000
+    return RelationGetPrimaryKeyIndex(table, true);
+#else
+    return RelationGetPrimaryKeyIndex(table);
+#endif
+}
+
 // Walks an expression's parts; 15 declares the callback without its arguments.
 inline bool walk_expression(Node *node, bool (*visit)(Node *, void *), void *context) {
 #if PG_VERSION_NUM >= 160000

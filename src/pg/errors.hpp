@@ -6,7 +6,9 @@
 namespace lifeguard::err {
 
 // Packs five characters as ereport wants them.
-constexpr int sqlstate(const char (&code)[6]) { return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]); }
+constexpr int sqlstate(const char (&code)[6]) {
+    return MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]);
+}
 
 // rules and lifecycles
 constexpr int transition_not_allowed = sqlstate("LG001");

@@ -3,7 +3,8 @@
 namespace lifeguard::pg {
 
 const char *table_name(Relation relation) {
-    return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
+    return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+                                      RelationGetRelationName(relation));
 }
 
 const char *column_text(TupleTableSlot *row, AttrNumber column) {
@@ -25,7 +26,7 @@ const char *column_text(TupleTableSlot *row, AttrNumber column) {
 
 // The columns of the primary key, in the index's order; nullptr without one.
 static const int2vector *primary_key(Relation relation) {
-    const Oid index = RelationGetPrimaryKeyIndex(relation);
+    const Oid index = primary_key_index(relation);
     if (!OidIsValid(index))
         return nullptr;
     HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));

@@ -19,7 +19,7 @@ const char *column_text(TupleTableSlot *row, AttrNumber column);
 
 // A JSON object built key by key, for an error's machine-readable DETAIL. Values of nullptr become null.
 class Detail {
-  public:
+public:
     Detail();
     Detail &add(const char *key, const char *value);
     Detail &add_json(const char *key, const char *json);
@@ -27,7 +27,7 @@ class Detail {
     Detail &add_row(Relation relation, TupleTableSlot *row);
     const char *text();
 
-  private:
+private:
     void begin(const char *key);
     StringInfoData buffer;
 };

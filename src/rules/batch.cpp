@@ -59,12 +59,14 @@ void finish(QueryDesc *query) {
 
 MemoryContext batch_context() {
     if (current_statement->memory == nullptr)
-        current_statement->memory = AllocSetContextCreate(TopTransactionContext, "lifeguard batch", ALLOCSET_DEFAULT_SIZES);
+        current_statement->memory =
+            AllocSetContextCreate(TopTransactionContext, "lifeguard batch", ALLOCSET_DEFAULT_SIZES);
     return current_statement->memory;
 }
 
 void *statement_batch(FunctionCallInfo call, const BatchKind &kind) {
-    const bool is_action = current_frame != nullptr && current_frame->call != nullptr && call->flinfo->fn_expr == current_frame->call;
+    const bool is_action =
+        current_frame != nullptr && current_frame->call != nullptr && call->flinfo->fn_expr == current_frame->call;
     if (!is_action || current_statement == nullptr)
         return nullptr;
     Statement &statement = *current_statement;

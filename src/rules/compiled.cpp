@@ -78,13 +78,16 @@ void check_known(Relation table, const Definition &definition, Timing timing) {
     for (int i = 0; i < features_known; i++)
         if (features[i].owns(definition.kind, timing))
             return;
-    ereport(ERROR, (errcode(err::unreadable_rules),
-                    errmsg("the rules of table %s cannot be read: unknown kind \"%s\"", pg::table_name(table), definition.kind),
-                    errdetail_internal("%s", pg::Detail().add("table", pg::table_name(table))
-                                                 .add("argument", definition.source).text()),
-                    errhint("Were they written by a newer version of lifeguard? ALTER EXTENSION lifeguard UPDATE, or "
-                            "lifeguard.forget('%s') and declare them again.", pg::table_name(table)),
-                    errtable(table)));
+    ereport(
+        ERROR,
+        (errcode(err::unreadable_rules),
+         errmsg("the rules of table %s cannot be read: unknown kind \"%s\"", pg::table_name(table), definition.kind),
+         errdetail_internal("%s",
+                            pg::Detail().add("table", pg::table_name(table)).add("argument", definition.source).text()),
+         errhint("Were they written by a newer version of lifeguard? ALTER EXTENSION lifeguard UPDATE, or "
+                 "lifeguard.forget('%s') and declare them again.",
+                 pg::table_name(table)),
+         errtable(table)));
 }
 
 // Prepares the leaf's partition constraint, so that a row that leaves it is noticed.
@@ -116,18 +119,23 @@ const Feature &feature_at(int index) {
 AttrNumber find_column(Relation table, const char *name, const char *rule) {
     const AttrNumber column = get_attnum(RelationGetRelid(table), name);
     if (column <= 0)
-        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s: table %s has no column \"%s\"", rule, pg::table_name(table), name),
-                        errdetail_internal("%s", pg::Detail().add("table", pg::table_name(table)).add("column", name).text()),
-                        errhint("Was the column renamed? Then drop the rule, rename, and declare it again."), errtable(table)));
+        ereport(
+            ERROR,
+            (errcode(err::invalid_rule), errmsg("%s: table %s has no column \"%s\"", rule, pg::table_name(table), name),
+             errdetail_internal("%s", pg::Detail().add("table", pg::table_name(table)).add("column", name).text()),
+             errhint("Was the column renamed? Then drop the rule, rename, and declare it again."), errtable(table)));
     if (TupleDescAttr(RelationGetDescr(table), column - 1)->attgenerated != '\0')
         ereport(ERROR, (errcode(err::invalid_rule),
-                        errmsg("%s: column \"%s\" of table %s is generated and cannot be set", rule, name, pg::table_name(table)),
+                        errmsg("%s: column \"%s\" of table %s is generated and cannot be set", rule, name,
+                               pg::table_name(table)),
                         errtable(table)));
     return column;
 }
 
-Expression *add_expression(Compilation &compilation, const char *source, const char *label, Purpose purpose, AttrNumber column) {
-    Expression *expression = compile_expression(compilation.table, source, label, purpose, column, &compilation.analyzed);
+Expression *add_expression(Compilation &compilation, const char *source, const char *label, Purpose purpose,
+                           AttrNumber column) {
+    Expression *expression =
+        compile_expression(compilation.table, source, label, purpose, column, &compilation.analyzed);
     compilation.compiled->evaluated = lappend(compilation.compiled->evaluated, expression);
     return expression;
 }
@@ -145,7 +153,8 @@ Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, 
     compilation = Compilation{table, timing, compiled, false, false, false, nullptr, nullptr, NIL};
 
     if (count == 0)
-        ereport(ERROR, (errcode(err::unreadable_rules), errmsg("a lifeguard trigger of table %s has no rules", pg::table_name(table)),
+        ereport(ERROR, (errcode(err::unreadable_rules),
+                        errmsg("a lifeguard trigger of table %s has no rules", pg::table_name(table)),
                         errhint("lifeguard.forget('%s') removes it.", pg::table_name(table)), errtable(table)));
     auto *definitions = static_cast<Definition *>(palloc0(sizeof(Definition) * count));
     for (int i = 0; i < count; i++) {

@@ -1,12 +1,13 @@
-// The rules of a trigger, compiled once a backend and kept until the server says that something they were made from changed.
+// The rules of a trigger, compiled once a backend and kept until the server says that something they were made from
+// changed.
 #pragma once
 
 #include "rules/feature.hpp"
 
 namespace lifeguard::rules {
 
-// Compiles the arguments of a trigger; raises LG013 when they are no rules, LG010 or the parser's error when they are wrong.
-// The result's memory is a child of the current context.
+// Compiles the arguments of a trigger; raises LG013 when they are no rules, LG010 or the parser's error when they are
+// wrong. The result's memory is a child of the current context.
 Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, int count, Compilation &compilation);
 
 // The compiled rules of a trigger that is firing: cached, fresh, and not in use further out in the call stack.

@@ -31,7 +31,8 @@ Compilation compile_trigger(const OwnTrigger &own) {
     return compilation;
 }
 
-// Tells pg_depend what the rules use: the server then refuses to drop it, or drops the trigger with CASCADE and says so.
+// Tells pg_depend what the rules use: the server then refuses to drop it, or drops the trigger with CASCADE and says
+// so.
 void record_dependencies(void *argument) {
     const auto &own = *static_cast<const OwnTrigger *>(argument);
     const Compilation compilation = compile_trigger(own);
@@ -52,8 +53,8 @@ void try_compile(void *argument) {
     (void)compile_trigger(*static_cast<const OwnTrigger *>(argument));
 }
 
-// A trigger of ours that was just created: refuse who is not the owner, record what it uses. Rules that cannot be read are
-// a warning here, so that a restore goes on, and an error at the first row.
+// A trigger of ours that was just created: refuse who is not the owner, record what it uses. Rules that cannot be read
+// are a warning here, so that a restore goes on, and an error at the first row.
 void created(const OwnTrigger &own) {
     if (!pg::owns_table(RelationGetRelid(own.table), GetUserId()))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -65,7 +66,8 @@ void created(const OwnTrigger &own) {
         ereport(WARNING, (errcode(err::unreadable_rules),
                           errmsg("table %s has rules that do not work: %s", pg::table_name(own.table), error->message),
                           errhint("Every change of a row will fail until they are mended; "
-                                  "SELECT * FROM lifeguard.check_lifecycle('%s').", pg::table_name(own.table))));
+                                  "SELECT * FROM lifeguard.check_lifecycle('%s').",
+                                  pg::table_name(own.table))));
 }
 
 // Something that rules use was changed: refuse when their text no longer fits.
@@ -73,11 +75,15 @@ void altered(const OwnTrigger &own) {
     OwnTrigger copy = own;
     const ErrorData *error = pg::try_in_subtransaction(try_compile, &copy);
     if (error != nullptr)
-        ereport(ERROR, (errcode(err::invalid_rule),
-                        errmsg("the change would break the rules of table %s: %s", pg::table_name(own.table), error->message),
-                        errdetail_internal("%s", pg::Detail().add("table", pg::table_name(own.table)).add("error", error->message)
-                                                     .add("context", error->context).text()),
-                        errhint("Drop the rule (lifeguard.rules lists them), make the change, declare the rule again.")));
+        ereport(ERROR,
+                (errcode(err::invalid_rule),
+                 errmsg("the change would break the rules of table %s: %s", pg::table_name(own.table), error->message),
+                 errdetail_internal("%s", pg::Detail()
+                                              .add("table", pg::table_name(own.table))
+                                              .add("error", error->message)
+                                              .add("context", error->context)
+                                              .text()),
+                 errhint("Drop the rule (lifeguard.rules lists them), make the change, declare the rule again.")));
 }
 
 // Runs a query for trigger OIDs, and calls `visit` for each that is ours and not a partition's copy.

@@ -12,7 +12,8 @@ Timing timing_named(const char *name) {
         return Timing::before;
     if (strcmp(name, "after") == 0)
         return Timing::after;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timing \"%s\" is neither before nor after", name)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timing \"%s\" is neither before nor after", name)));
 }
 
 // Opens a table whose rules are to change, locked against others who change them, and refuses who may not.
@@ -87,22 +88,26 @@ const char *when_clause(Relation table, const Compilation &compilation) {
 }
 
 // Creates or replaces the trigger with these arguments; a trigger that was disabled stays so.
-void write_trigger(Relation table, Timing timing, const Trigger *existing, const Compilation &compilation, char **arguments,
-                   int count) {
-    const char *name = existing != nullptr ? existing->tgname : timing == Timing::before ? "lifeguard_before" : "lifeguard_after";
+void write_trigger(Relation table, Timing timing, const Trigger *existing, const Compilation &compilation,
+                   char **arguments, int count) {
+    const char *name = existing != nullptr        ? existing->tgname
+                       : timing == Timing::before ? "lifeguard_before"
+                                                  : "lifeguard_after";
     StringInfoData command;
     initStringInfo(&command);
-    appendStringInfo(&command, "CREATE OR REPLACE TRIGGER %s %s %s%s%s ON %s FOR EACH ROW%s EXECUTE FUNCTION lifeguard.%s(",
-                     quote_identifier(name), timing == Timing::before ? "BEFORE" : "AFTER", compilation.on_insert ? "INSERT" : "",
-                     compilation.on_insert && compilation.on_update ? " OR " : "", compilation.on_update ? "UPDATE" : "",
-                     pg::table_name(table), timing == Timing::after ? when_clause(table, compilation) : "",
-                     timing == Timing::before ? "before_row" : "after_row");
+    appendStringInfo(
+        &command, "CREATE OR REPLACE TRIGGER %s %s %s%s%s ON %s FOR EACH ROW%s EXECUTE FUNCTION lifeguard.%s(",
+        quote_identifier(name), timing == Timing::before ? "BEFORE" : "AFTER", compilation.on_insert ? "INSERT" : "",
+        compilation.on_insert && compilation.on_update ? " OR " : "", compilation.on_update ? "UPDATE" : "",
+        pg::table_name(table), timing == Timing::after ? when_clause(table, compilation) : "",
+        timing == Timing::before ? "before_row" : "after_row");
     for (int i = 0; i < count; i++)
         appendStringInfo(&command, "%s%s", i == 0 ? "" : ", ", quote_literal_cstr(arguments[i]));
     appendStringInfoChar(&command, ')');
-    const char *disabled = existing != nullptr && existing->tgenabled == TRIGGER_DISABLED
-                               ? psprintf("ALTER TABLE %s DISABLE TRIGGER %s", pg::table_name(table), quote_identifier(name))
-                               : nullptr;
+    const char *disabled =
+        existing != nullptr && existing->tgenabled == TRIGGER_DISABLED
+            ? psprintf("ALTER TABLE %s DISABLE TRIGGER %s", pg::table_name(table), quote_identifier(name))
+            : nullptr;
     execute(command.data);
     if (disabled != nullptr)
         execute(disabled);
@@ -131,7 +136,8 @@ void replace_rules(Relation table, Timing timing, char **arguments, int count) {
 
     Compilation compilation = {}, unused;
     Compiled *compiled = check_rules(table, timing, arguments, count, compilation);
-    Compiled *rest = companion == nullptr ? nullptr : check_rules(table, other, companion->tgargs, companion->tgnargs, unused);
+    Compiled *rest =
+        companion == nullptr ? nullptr : check_rules(table, other, companion->tgargs, companion->tgnargs, unused);
     check_agreement(table, timing == Timing::before ? compiled : rest, timing == Timing::before ? rest : compiled);
 
     if (count > 0)
@@ -176,8 +182,8 @@ LG_FUNCTION(lifeguard_split_arguments) {
     ArrayBuildState *array = initArrayResult(TEXTOID, CurrentMemoryContext, false);
     while (at < end) {
         const size_t length = strnlen(at, end - at);
-        array = accumArrayResult(array, PointerGetDatum(cstring_to_text_with_len(at, static_cast<int>(length))), false, TEXTOID,
-                                 CurrentMemoryContext);
+        array = accumArrayResult(array, PointerGetDatum(cstring_to_text_with_len(at, static_cast<int>(length))), false,
+                                 TEXTOID, CurrentMemoryContext);
         at += length + 1;
     }
     PG_RETURN_DATUM(makeArrayResult(array, CurrentMemoryContext));
@@ -194,7 +200,8 @@ LG_FUNCTION(lifeguard_compile_rules) {
         const Trigger *trigger = find_trigger(table, timing);
         Compilation compilation;
         if (trigger != nullptr)
-            compiled[static_cast<int>(timing)] = check_rules(table, timing, trigger->tgargs, trigger->tgnargs, compilation);
+            compiled[static_cast<int>(timing)] =
+                check_rules(table, timing, trigger->tgargs, trigger->tgnargs, compilation);
     }
     check_agreement(table, compiled[0], compiled[1]);
     relation_close(table, AccessShareLock);

@@ -9,8 +9,8 @@ namespace lifeguard::rules {
 [[noreturn]] static void unreadable(Relation relation, const char *argument, const char *reason) {
     ereport(ERROR, (errcode(err::unreadable_rules),
                     errmsg("the rules of table %s cannot be read: %s", pg::table_name(relation), reason),
-                    errdetail_internal("%s", pg::Detail().add("table", pg::table_name(relation))
-                                                 .add("argument", argument).text()),
+                    errdetail_internal(
+                        "%s", pg::Detail().add("table", pg::table_name(relation)).add("argument", argument).text()),
                     errhint("The arguments of lifeguard's triggers are written by its functions. "
                             "lifeguard.forget('%s') removes them all; then declare the rules again.",
                             pg::table_name(relation)),
@@ -22,7 +22,8 @@ namespace lifeguard::rules {
 static Jsonb *parse(const char *argument) {
     return pg::boundary([&]() -> Jsonb * {
         try {
-            return pg::guarded([&] { return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(argument))); });
+            return pg::guarded(
+                [&] { return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(argument))); });
         } catch (const pg::ServerError &) {
             return nullptr; // the caller raises LG013 at once, so nothing is swallowed
         }
@@ -31,7 +32,8 @@ static Jsonb *parse(const char *argument) {
 
 // The value under `key`; false where there is none or it is JSON's null.
 static bool find(const Definition &definition, const char *key, JsonbValue *value) {
-    return getKeyJsonValueFromContainer(&definition.object->root, key, static_cast<int>(strlen(key)), value) != nullptr &&
+    return getKeyJsonValueFromContainer(&definition.object->root, key, static_cast<int>(strlen(key)), value) !=
+               nullptr &&
            value->type != jbvNull;
 }
 

@@ -7,7 +7,8 @@ namespace lifeguard::rules {
 
 int pin_search_path() {
     const int level = NewGUCNestLevel();
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
     return level;
 }
 
@@ -54,8 +55,9 @@ struct ContextEntry {
 Node *parse_single_expression(const char *source, const char *label) {
     List *statements = raw_parser(source, RAW_PARSE_PLPGSQL_EXPR);
     const auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
-    const bool plain = list_length(select->targetList) == 1 && select->fromClause == NIL && select->whereClause == nullptr &&
-                       select->groupClause == NIL && select->havingClause == nullptr && select->windowClause == NIL &&
+    const bool plain = list_length(select->targetList) == 1 && select->fromClause == NIL &&
+                       select->whereClause == nullptr && select->groupClause == NIL &&
+                       select->havingClause == nullptr && select->windowClause == NIL &&
                        select->distinctClause == NIL && select->sortClause == NIL && select->limitOffset == nullptr &&
                        select->limitCount == nullptr && select->lockingClause == NIL;
     auto *target = plain ? linitial_node(ResTarget, select->targetList) : nullptr;
@@ -77,9 +79,11 @@ void refuse_unavailable_columns(Relation table, Node *node, const char *label, P
             continue;
         const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), var->varattno - 1);
         if (attribute->attgenerated != '\0')
-            ereport(ERROR, (errcode(err::invalid_rule),
-                            errmsg("%s refers to new.%s, a generated column", label, NameStr(attribute->attname)),
-                            errhint("Generated columns are computed after the rules have run; use the columns it is made of.")));
+            ereport(
+                ERROR,
+                (errcode(err::invalid_rule),
+                 errmsg("%s refers to new.%s, a generated column", label, NameStr(attribute->attname)),
+                 errhint("Generated columns are computed after the rules have run; use the columns it is made of.")));
     }
 }
 
@@ -108,7 +112,8 @@ Node *coerce(ParseState *parse, Relation table, Node *node, const char *label, P
     if (coerced == nullptr)
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("%s: column \"%s\" is of type %s but the expression is of type %s", label,
-                               NameStr(attribute->attname), format_type_be(attribute->atttypid), format_type_be(exprType(node))),
+                               NameStr(attribute->attname), format_type_be(attribute->atttypid),
+                               format_type_be(exprType(node))),
                         errhint("Cast the expression.")));
     return coerced;
 }
@@ -165,7 +170,8 @@ Node *resolve_row_reference(ParseState *parse, ColumnRef *reference, Node *resol
         column = get_attnum(expression->table, strVal(lsecond(reference->fields)));
         if (column <= 0)
             return nullptr;
-        get_atttypetypmodcoll(expression->table, column, &parameter->paramtype, &parameter->paramtypmod, &parameter->paramcollid);
+        get_atttypetypmodcoll(expression->table, column, &parameter->paramtype, &parameter->paramtypmod,
+                              &parameter->paramcollid);
     } else {
         parameter->paramtype = get_rel_type_id(expression->table);
         parameter->paramtypmod = -1;
@@ -270,8 +276,9 @@ AnalyzedExpression analyze_expression(Relation table, const char *source, const 
     node = coerce(parse, table, node, label, purpose, column);
     assign_expr_collations(parse, node);
     if (parse->p_hasAggs || parse->p_hasWindowFuncs)
-        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s uses an aggregate or window function over a single row", label),
-                        errhint("Put it into a sub-select.")));
+        ereport(ERROR,
+                (errcode(err::invalid_rule), errmsg("%s uses an aggregate or window function over a single row", label),
+                 errhint("Put it into a sub-select.")));
     if (parse->p_hasTargetSRFs && purpose != Purpose::action)
         ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s returns a set; one value is needed", label)));
     refuse_unavailable_columns(table, node, label, purpose);
@@ -284,8 +291,8 @@ AnalyzedExpression analyze_expression(Relation table, const char *source, const 
     return analyzed;
 }
 
-Expression *compile_expression(Relation table, const char *source, const char *label, Purpose purpose, AttrNumber column,
-                               List **analyzed) {
+Expression *compile_expression(Relation table, const char *source, const char *label, Purpose purpose,
+                               AttrNumber column, List **analyzed) {
     bool needs_query;
     auto *found = static_cast<AnalyzedExpression *>(palloc(sizeof(AnalyzedExpression)));
     *found = analyze_expression(table, source, label, purpose, column, &needs_query);

@@ -1,4 +1,5 @@
-// SQL expressions over `old` and `new`: checked when declared, planned once a backend, run without SPI where that works.
+// SQL expressions over `old` and `new`: checked when declared, planned once a backend, run without SPI where that
+// works.
 #pragma once
 
 #include "pg/server.hpp"
@@ -18,7 +19,7 @@ struct Expression {
     Oid type; // of the result
     int32 typmod;
     Oid table;
-    int columns; // of the table
+    int columns;            // of the table
     bool runs_foreign_code; // calls functions whose bodies resolve names: the search_path must be pinned
     Node *call;             // nullptr when it needs a query: then it runs by SPI
     ExprState *state;
@@ -32,14 +33,14 @@ struct AnalyzedExpression {
     List *range_table;
 };
 
-// Parses and checks `source` against the table's columns, in search_path pg_catalog, pg_temp; raises the parser's own error
-// with the position. For a stamp, `column` gives the type to assign to.
+// Parses and checks `source` against the table's columns, in search_path pg_catalog, pg_temp; raises the parser's own
+// error with the position. For a stamp, `column` gives the type to assign to.
 AnalyzedExpression analyze_expression(Relation relation, const char *source, const char *label, Purpose purpose,
                                       AttrNumber column, bool *needs_query);
 
 // Prepares an expression for evaluation; memory of the result is the current context's.
-Expression *compile_expression(Relation relation, const char *source, const char *label, Purpose purpose, AttrNumber column,
-                               List **analyzed);
+Expression *compile_expression(Relation relation, const char *source, const char *label, Purpose purpose,
+                               AttrNumber column, List **analyzed);
 
 // Evaluates for one row; the result lives in the row's short-lived memory.
 Datum evaluate(Expression &expression, RowChange &change, bool *isnull);

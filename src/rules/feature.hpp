@@ -1,5 +1,5 @@
-// What a kind of rule is to the engine. A feature brings three steps, run for every row in this order over all features:
-// refuse (raise), set (columns of the new row), act (after the row is stored).
+// What a kind of rule is to the engine. A feature brings three steps, run for every row in this order over all
+// features: refuse (raise), set (columns of the new row), act (after the row is stored).
 #pragma once
 
 #include "pg/server.hpp"
@@ -18,15 +18,15 @@ struct Compiled {
     Oid table;
     Timing timing;
     MemoryContext memory;
-    bool stale;             // something it was made from has changed
-    bool in_use;            // running further out in the call stack
+    bool stale;  // something it was made from has changed
+    bool in_use; // running further out in the call stack
     void *rules[max_features];
     ExprContext *expressions;
-    TupleTableSlot *no_row; // all columns NULL: `old` of an INSERT
+    TupleTableSlot *no_row;  // all columns NULL: `old` of an INSERT
     TupleTableSlot *scratch; // the new row after the rules have set columns
-    List *evaluated;        // Expression *, to be freed
-    ExprState *partition;   // the leaf's partition constraint, or nullptr
-    Oid root;               // the partitioned table at the top, or the table itself
+    List *evaluated;         // Expression *, to be freed
+    ExprState *partition;    // the leaf's partition constraint, or nullptr
+    Oid root;                // the partitioned table at the top, or the table itself
     Compiled *next;
 };
 
@@ -38,7 +38,7 @@ struct RowChange {
     bool arrived; // the INSERT half of an UPDATE that moved the row from another partition
     TupleTableSlot *before;
     TupleTableSlot *after;
-    Oid caller;   // who ran the statement; the rules run as the table's owner
+    Oid caller; // who ran the statement; the rules run as the table's owner
     int set_count;
     int *set_columns;
     Datum *set_values;
@@ -50,16 +50,16 @@ struct Compilation {
     Relation table;
     Timing timing;
     Compiled *compiled;
-    bool on_insert;      // events the trigger must fire on
+    bool on_insert; // events the trigger must fire on
     bool on_update;
-    bool every_update;   // not only when a watched column changes
-    Bitmapset *watched;  // columns (attribute numbers) whose change matters to an AFTER trigger
-    Bitmapset *columns;  // columns that must not be dropped behind the rules
-    List *analyzed;      // AnalyzedExpression *
+    bool every_update;  // not only when a watched column changes
+    Bitmapset *watched; // columns (attribute numbers) whose change matters to an AFTER trigger
+    Bitmapset *columns; // columns that must not be dropped behind the rules
+    List *analyzed;     // AnalyzedExpression *
 };
 
-// A kind of rule, or several that work together. `compile` gets every definition of the trigger and takes its own kinds;
-// it returns nullptr when none is there. Steps not needed are nullptr.
+// A kind of rule, or several that work together. `compile` gets every definition of the trigger and takes its own
+// kinds; it returns nullptr when none is there. Steps not needed are nullptr.
 struct Feature {
     const char *name;
     bool (*owns)(const char *kind, Timing timing);
@@ -67,7 +67,8 @@ struct Feature {
     void (*refuse)(void *rules, RowChange &change);
     void (*set)(void *rules, RowChange &change);
     void (*act)(void *rules, RowChange &change);
-    // May this row leave its partition? (Its AFTER UPDATE would never come.) `after` is nullptr without an AFTER trigger of ours.
+    // May this row leave its partition? (Its AFTER UPDATE would never come.) `after` is nullptr without an AFTER
+    // trigger of ours.
     void (*leave)(void *before, void *after, RowChange &change);
     // Do the two triggers' rules agree? Raises LG010 when declared.
     void (*agree)(Relation table, void *before, void *after);

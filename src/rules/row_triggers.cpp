@@ -16,7 +16,8 @@ Move move;
 
 // True when this INSERT is the second half of the UPDATE that was checked just before.
 bool take_move(const Compiled &rules, bool insert) {
-    const bool arrived = insert && OidIsValid(move.root) && move.root == rules.root && move.command == GetCurrentCommandId(false);
+    const bool arrived =
+        insert && OidIsValid(move.root) && move.root == rules.root && move.command == GetCurrentCommandId(false);
     move = Move{};
     return arrived;
 }
@@ -94,12 +95,13 @@ HeapTuple before_row(const TriggerData &data, const Compiled &rules, Oid caller)
 // Runs one of the two triggers as the table's owner, past row security as foreign keys do, with the nesting known.
 // What it changes is put back on every way out.
 HeapTuple fire(TriggerData *data, Timing timing) {
-    HeapTuple row = TRIGGER_FIRED_BY_INSERT(data->tg_event) ? data->tg_trigtuple : data->tg_newtuple;
+    HeapTuple volatile row = TRIGGER_FIRED_BY_INSERT(data->tg_event) ? data->tg_trigtuple : data->tg_newtuple;
     if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
         return row; // also for a trigger somebody made ENABLE ALWAYS: replicated rows were checked at their origin
 
     Frame *const outer = current_frame;
-    Frame frame = {RelationGetRelationName(data->tg_relation), nullptr, nullptr, outer, outer == nullptr ? 1 : outer->depth + 1};
+    Frame frame = {RelationGetRelationName(data->tg_relation), nullptr, nullptr, outer,
+                   outer == nullptr ? 1 : outer->depth + 1};
     Compiled *volatile rules = nullptr;
     Oid caller;
     int security;
