@@ -20,5 +20,5 @@ UPDATE content.submissions SET status = 'rejected' WHERE user_id = (SELECT id FR
 \echo '-- book an approval on another week''s pool:'
 SELECT finance.calculate_earnings(id, 18, (SELECT id FROM finance.weekly_pools), now() + interval '14 days') FROM cast_list WHERE name = 'Nora';
 \echo
-\echo '-- drop a function that a rule calls:'
-DROP FUNCTION content.platform_of(text);
+\echo '-- drop a column that a rule reads:'
+ALTER TABLE content.submissions DROP COLUMN notes;

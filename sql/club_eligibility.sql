@@ -21,8 +21,9 @@ INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (:ann
 -- the pause is counted from the approval, to the moment
 UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 5, approved_at = now() - interval '29 days 23 hours 59 minutes' WHERE id = :one;
 SELECT * FROM pg_temp.ask();
+\set VERBOSITY sqlstate
 INSERT INTO content.submissions (user_id, video_url, pull_up_count, submitted_at) VALUES (:ann, 'https://youtu.be/2', 5, now() + interval '1 year');
-\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 UPDATE content.submissions SET approved_at = now() - interval '30 days' WHERE id = :one;
 SELECT * FROM pg_temp.ask();
 SELECT pull_up_club.set('cooldown_days', '31');

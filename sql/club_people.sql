@@ -22,9 +22,11 @@ UPDATE auth_management.profiles SET full_name = 'Bob', age = 30, gender = 'Male'
 UPDATE auth_management.profiles SET region = '  ' WHERE id = :bob RETURNING is_profile_completed;
 UPDATE auth_management.profiles SET region = 'North', age = NULL WHERE id = :bob RETURNING is_profile_completed;
 UPDATE auth_management.profiles SET is_profile_completed = true WHERE id = :bob;
+\set VERBOSITY terse
 UPDATE auth_management.profiles SET role = 'owner' WHERE id = :bob;
 UPDATE auth_management.profiles SET age = -1 WHERE id = :bob;
 UPDATE auth_management.profiles SET role = NULL WHERE id = :bob;
+\set VERBOSITY default
 INSERT INTO auth_management.profiles (id) VALUES ('00000000-0000-0000-0000-000000000009');
 
 -- the time of the last update is kept
@@ -69,7 +71,7 @@ SELECT auth_management.check_member(NULL);
 UPDATE auth_management.profiles SET admin_role_id = (SELECT id FROM auth_management.admin_roles WHERE user_id = :ann) WHERE id = :ann;
 UPDATE auth_management.profiles SET full_name = 'Ann', gender = 'Female' WHERE id = :ann;
 INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (:ann, 'https://youtu.be/a1', 9), (:bob, 'https://youtu.be/b1', 4);
-UPDATE content.submissions SET status = 'approved', actual_pull_up_count = pull_up_count, approved_at = '2026-11-25 12:00+00';
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = pull_up_count, approved_at = '2025-11-26 12:00+00';
 SELECT pull_up_club.set('cooldown_days', '0');
 INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (:ann, 'https://youtu.be/a2', 9);
 UPDATE content.submissions SET status = 'rejected', notes = 'chin below the bar' WHERE user_id = :ann AND status = 'pending';
@@ -118,7 +120,6 @@ SELECT admin_role_id FROM auth_management.profiles WHERE id = :bob;
 DELETE FROM auth.users;
 SELECT count(*) FROM auth_management.profiles;
 
-REVOKE ALL ON auth.users, SCHEMA auth FROM club_signup;
 DROP OWNED BY club_signup;
 DROP ROLE club_signup;
 DROP VIEW pg_temp.left_of_ann;

@@ -1,12 +1,14 @@
 -- Weekly pools: Monday to Sunday, never overlapping, never overdrawn.
 \set SHOW_CONTEXT never
+SET datestyle = 'ISO';
 SET client_min_messages = warning;
 SELECT count(*) > 0 AS installed FROM pull_up_club.install();
 
 -- one pool for all the days of a week, made once; its month is the Monday's
-SELECT day::date, p.week_start_date, p.week_end_date, p.month_year, p.week_number_in_month
-  FROM unnest('{2026-11-22,2026-11-23,2026-11-25,2026-11-29,2026-11-30,2026-12-31,2027-01-01,2027-01-03,2028-02-29}'::date[]) AS day,
-       finance.ensure_pool(day::date) AS pool JOIN finance.weekly_pools p ON p.id = pool ORDER BY day;
+CREATE TEMP TABLE asked AS
+SELECT day, finance.ensure_pool(day) AS pool
+  FROM unnest('{2026-11-22,2026-11-23,2026-11-25,2026-11-29,2026-11-30,2026-12-31,2027-01-01,2027-01-03,2028-02-29}'::date[]) AS day;
+SELECT day, week_start_date, week_end_date, month_year, week_number_in_month FROM asked JOIN finance.weekly_pools ON id = pool ORDER BY day;
 SELECT count(*) AS pools, count(DISTINCT week_start_date) AS weeks FROM finance.weekly_pools;
 SELECT finance.ensure_pool('2026-11-25') = finance.ensure_pool('2026-11-25') AS made_once;
 SELECT finance.ensure_pool() = finance.ensure_pool(pull_up_club.local_date(now())) AS todays;
@@ -14,8 +16,8 @@ SELECT DISTINCT total_amount_dollars, remaining_amount_dollars, spent_dollars, i
 
 -- a new pool takes the setting, an old one keeps what it has
 SELECT pull_up_club.set('pool_dollars', '300');
-SELECT week_start_date, total_amount_dollars FROM finance.weekly_pools
- WHERE id IN (finance.ensure_pool('2026-11-25'), finance.ensure_pool('2027-06-01')) ORDER BY 1;
+SELECT finance.ensure_pool('2026-11-25') <> finance.ensure_pool('2027-06-01') AS two;
+SELECT week_start_date, total_amount_dollars FROM finance.weekly_pools WHERE week_start_date IN ('2026-11-23', '2027-05-31') ORDER BY 1;
 SELECT pull_up_club.set('pool_dollars', '250');
 
 -- days that are in no week
@@ -25,6 +27,7 @@ SELECT finance.ensure_pool('infinity');
 SELECT finance.ensure_pool('-infinity');
 
 -- what the table refuses, whoever writes
+\set VERBOSITY terse
 INSERT INTO finance.weekly_pools (week_start_date, week_end_date, total_amount_dollars, remaining_amount_dollars, month_year)
 VALUES ('2026-11-23', '2026-11-29', 250, 250, '2026-11');                      -- the same week
 INSERT INTO finance.weekly_pools (week_start_date, week_end_date, total_amount_dollars, remaining_amount_dollars, month_year)
@@ -46,9 +49,12 @@ UPDATE finance.weekly_pools SET is_current = true WHERE week_start_date = '2026-
 UPDATE finance.weekly_pools SET is_current = true WHERE week_start_date = '2026-11-30';
 UPDATE finance.weekly_pools SET is_depleted = true;
 UPDATE finance.weekly_pools SET remaining_amount_dollars = remaining_amount_dollars - 1;
+\set VERBOSITY default
 UPDATE finance.weekly_pools SET remaining_amount_dollars = 0, spent_dollars = 250 WHERE week_start_date = '2026-11-23' RETURNING is_depleted;
 
 -- another total for one week: not below what is spent
+UPDATE finance.weekly_pools SET id = '30000000-0000-0000-0000-000000000023' WHERE week_start_date = '2026-11-23';
+UPDATE finance.weekly_pools SET id = '30000000-0000-0000-0000-000000000030' WHERE week_start_date = '2026-11-30';
 SELECT finance.set_pool_total(finance.ensure_pool('2026-11-23'), 249);
 \echo :LAST_ERROR_SQLSTATE
 SELECT finance.set_pool_total(finance.ensure_pool('2026-11-23'), 250) AS remaining;

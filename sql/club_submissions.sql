@@ -1,6 +1,8 @@
 -- Submissions: who may do what in which state, and what each move leaves behind. What it pays is in club_earnings.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+SET datestyle = 'ISO';
+SET timezone = 'UTC';
 SELECT count(*) > 0 AS installed FROM pull_up_club.install();
 \set ann '''00000000-0000-0000-0000-000000000001'''
 \set bob '''00000000-0000-0000-0000-000000000002'''
@@ -9,7 +11,7 @@ SELECT count(*) > 0 AS installed FROM pull_up_club.install();
 \set two '''10000000-0000-0000-0000-000000000002'''
 INSERT INTO auth.users (id, email) VALUES (:ann, 'ann@example.org'), (:bob, 'bob@example.org'), (:chief, 'chief@example.org');
 INSERT INTO auth_management.admin_roles (user_id) VALUES (:chief);
-CREATE FUNCTION pg_temp.act_as(member text, role text DEFAULT 'authenticated') RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.act_as(member text, role text DEFAULT 'authenticated') RETURNS text LANGUAGE sql AS $$
   SELECT set_config('request.jwt.claims', CASE WHEN member IS NULL AND role IS NULL THEN ''
                                                ELSE jsonb_build_object('sub', member, 'role', role)::text END, false)
 $$;
@@ -23,7 +25,9 @@ SELECT url, content.platform_of(url) FROM unnest(ARRAY[
   'https://youtube.com:8080/', 'https://youtube.com\.evil.com/', 'https://evil.com\@youtube.com', 'https://evil.com?https://youtube.com', 'https://evil.com#youtube.com',
   ' https://youtube.com/', 'https://youtube.com ', E'https://youtube.com\n.evil.com', 'https:/youtube.com/', '//youtube.com/', 'youtube.com/1', 'ftp://youtube.com/1',
   'javascript:alert("https://youtube.com/")', 'https://youtube.com./', 'https://.youtube.com/', 'https://уoutube.com/', '', 'https://']) WITH ORDINALITY AS u(url, n) ORDER BY n;
-SELECT content.platform_of(NULL) IS NULL AS no_url, content.platform_of(repeat('https://youtube.com', 10000)) IS NULL AS a_long_one;
+SELECT content.platform_of(NULL) IS NULL AS no_url, content.platform_of('https://youtube.com/' || repeat('x', 1000000)) AS long_path,
+       content.platform_of('https://' || repeat('a.', 1000000) || 'youtube.com') IS NULL AS long_host,
+       content.platform_of('https://' || repeat('a', 280) || '.youtube.com.evil.com') IS NULL AS cut_off;
 
 -- a member submits his own
 SELECT pg_temp.act_as(:ann);
@@ -35,6 +39,7 @@ INSERT INTO content.submissions (id, user_id, video_url, pull_up_count) VALUES (
 INSERT INTO content.submissions (id, user_id, video_url, pull_up_count) VALUES (:two, :ann, 'https://youtu.be/2', 5);
 \echo :LAST_ERROR_SQLSTATE
 SELECT pg_temp.act_as(:bob);
+\set VERBOSITY terse
 INSERT INTO content.submissions (id, user_id, video_url, pull_up_count, status) VALUES (:two, :bob, 'https://youtu.be/2', 5, 'approved');
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO content.submissions (id, user_id, video_url, pull_up_count, status) VALUES (:two, :bob, 'https://youtu.be/2', 5, 'Pending');
@@ -109,7 +114,7 @@ RETURNING status, platform, actual_pull_up_count, approved_at;
 
 -- reversed by an admin: dated anew when it is approved again
 SELECT pg_temp.act_as(:chief);
-UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 11, approved_at = '2026-11-25 12:00+00' WHERE id = :one RETURNING status, approved_at;
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 11, approved_at = '2025-11-26 12:00+00' WHERE id = :one RETURNING status, approved_at;
 SELECT pg_temp.act_as(:ann);
 UPDATE content.submissions SET status = 'rejected', notes = 'I want' WHERE id = :one;
 SELECT pg_temp.act_as(:chief);

@@ -1,12 +1,13 @@
 -- Dates and months are the club's, whatever the session's time zone.
 \set SHOW_CONTEXT never
+SET datestyle = 'ISO';
 SET client_min_messages = warning;
 SELECT count(*) > 0 AS installed FROM pull_up_club.install();
 
 -- a Sunday's last and a Monday's first moment in UTC, seen by sessions all around the world
 CREATE TEMP TABLE moment (at timestamptz);
 INSERT INTO moment VALUES ('2026-11-22 23:59:59.999999+00'), ('2026-11-23 00:00:00+00'), ('2026-11-30 23:59:59+00'), ('2026-12-01 00:00:00+00');
-CREATE TEMP TABLE seen (session_zone text, at timestamptz, day date, month text, monday date);
+CREATE TEMP TABLE seen (session_zone text, at timestamptz, day date, month text, pool uuid);
 DO $$
 DECLARE
   zone text;
@@ -15,12 +16,11 @@ BEGIN
                               'Asia/Kathmandu', 'Australia/Lord_Howe', 'Pacific/Chatham', 'Pacific/Kiritimati'] LOOP
     PERFORM set_config('timezone', zone, true);
     INSERT INTO seen
-    SELECT zone, at, pull_up_club.local_date(at), pull_up_club.month_of(at),
-           (SELECT week_start_date FROM finance.weekly_pools WHERE id = finance.ensure_pool(pull_up_club.local_date(at)))
-      FROM moment;
+    SELECT zone, at, pull_up_club.local_date(at), pull_up_club.month_of(at), finance.ensure_pool(pull_up_club.local_date(at)) FROM moment;
   END LOOP;
 END $$;
-SELECT at AT TIME ZONE 'UTC' AS utc, day, month, monday, count(*) AS sessions FROM seen GROUP BY 1, 2, 3, 4 ORDER BY 1;
+SELECT at AT TIME ZONE 'UTC' AS utc, day, month, p.week_start_date AS pool, count(*) AS sessions
+  FROM seen JOIN finance.weekly_pools p ON p.id = seen.pool GROUP BY 1, 2, 3, 4 ORDER BY 1;
 SELECT count(*) AS pools FROM finance.weekly_pools;
 
 -- the club moves: the same moments are other days, again the same for all

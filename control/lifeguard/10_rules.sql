@@ -17,19 +17,19 @@ COMMENT ON FUNCTION lifeguard.after_row() IS
 'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG013, LG014, and what an action raises.';
 
 CREATE FUNCTION lifeguard.get_rules(relation regclass, timing text) RETURNS text[]
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_get_rules';
+LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_get_rules';
 COMMENT ON FUNCTION lifeguard.get_rules(regclass, text) IS
 'The rules of a table''s trigger (timing: before or after), one JSON text each, in order. Locks the table against other changes of its rules '
 'until the transaction ends. Only for the table''s owner: raises 42501 for others, 42809 for what is no table.';
 
 CREATE FUNCTION lifeguard.set_rules(relation regclass, timing text, rules text[]) RETURNS void
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_set_rules';
+LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_set_rules';
 COMMENT ON FUNCTION lifeguard.set_rules(regclass, text, text[]) IS
 'Checks the rules and replaces those of a table''s trigger (timing: before or after); an empty array drops the trigger. '
-'For tools; the add_ and drop_ functions are for people. Only for the table''s owner. Raises LG010 to LG013, 42501, and the parser''s errors.';
+'For tools; the add_ and drop_ functions are for people. Only for the table''s owner. Raises LG010 to LG013, 22004 (null), 42501, and the parser''s errors.';
 
 CREATE FUNCTION lifeguard.compile_rules(relation regclass) RETURNS void
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_compile_rules';
+LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_compile_rules';
 COMMENT ON FUNCTION lifeguard.compile_rules(regclass) IS
 'Compiles all rules of a table as its triggers would, and raises what is wrong with them; returns nothing when all is well. '
 'Only for the table''s owner.';

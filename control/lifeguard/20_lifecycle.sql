@@ -3,7 +3,10 @@
 CREATE FUNCTION lifeguard.create_lifecycle(relation regclass, state_column name, initial text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF cardinality(initial) = 0 OR array_position(initial, NULL) IS NOT NULL THEN
+  IF state_column IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG010', MESSAGE = format('the lifecycle of table %s has no state column', relation);
+  END IF;
+  IF coalesce(cardinality(initial), 0) = 0 OR array_position(initial, NULL) IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG010', MESSAGE = format('the lifecycle of table %s has no initial state', relation),
       HINT = 'Name the states in which a row may be created, for example initial => ''{pending}''.';
   END IF;
@@ -26,7 +29,7 @@ BEGIN
     rules := lifeguard.get_rules(relation, timing);
     SELECT coalesce(array_agg(argument ORDER BY position), '{}') INTO kept
       FROM unnest(rules) WITH ORDINALITY AS a(argument, position)
-     WHERE (lifeguard.read_rule(argument) ->> 'kind') IS DISTINCT FROM ALL (lifecycle_kinds);
+     WHERE coalesce(lifeguard.read_rule(argument) ->> 'kind', '') <> ALL (lifecycle_kinds);
     had := had OR cardinality(kept) < cardinality(rules);
     IF cardinality(kept) < cardinality(rules) THEN
       PERFORM lifeguard.set_rules(relation, timing, kept);

@@ -3,6 +3,9 @@
 CREATE FUNCTION lifeguard.keep_updated_at(relation regclass, column_name name DEFAULT 'updated_at') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF column_name IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG010', MESSAGE = format('keep_updated_at of table %s names no column', relation);
+  END IF;
   IF EXISTS (SELECT FROM unnest(lifeguard.get_rules(relation, 'before')) AS a(argument) WHERE lifeguard.read_rule(argument) ->> 'kind' = 'keep_updated_at') THEN
     RAISE EXCEPTION USING ERRCODE = 'LG011', MESSAGE = format('table %s keeps the time of its updates already', relation);
   END IF;

@@ -144,5 +144,5 @@ COMMENT ON FUNCTION auth_management.check_member(uuid) IS 'gives back the id of 
 CREATE FUNCTION auth_management.update_profile_from_submission(submission_id uuid) RETURNS boolean
 LANGUAGE C AS 'MODULE_PATHNAME', 'club_update_profile_from_submission';
 COMMENT ON FUNCTION auth_management.update_profile_from_submission(uuid) IS
-  'takes organization, region, age and gender of an approved submission into the profile where they differ; true when something changed; LG106 NO_SUCH_SUBMISSION';
+  'takes organization, region, age and gender of an approved submission into the profile where they differ; true when something changed; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
 REVOKE EXECUTE ON FUNCTION auth_management.update_profile_from_submission(uuid) FROM PUBLIC;

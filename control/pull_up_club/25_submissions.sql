@@ -30,16 +30,18 @@ CREATE TABLE content.submissions (
   ('index', 'content.submissions_one_pending',
    'CREATE UNIQUE INDEX submissions_one_pending ON content.submissions (user_id) WHERE status = ''pending''');
 
--- The host alone decides: no user before an @, no port, nothing before or after the platform's own domain.
+-- The host alone decides: an address with a user before an @, a port or anything else that could mislead has no platform.
+-- A host has 253 characters at most, so a longer text is not even read: it could be made to keep the pattern busy.
 CREATE FUNCTION content.platform_of(url text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE
-           WHEN host ~ '(^|\.)(youtube\.com|youtu\.be)$'    THEN 'youtube'
-           WHEN host ~ '(^|\.)tiktok\.com$'                 THEN 'tiktok'
-           WHEN host ~ '(^|\.)(instagram\.com|instagr\.am)$' THEN 'instagram'
-           WHEN host ~ '(^|\.)(facebook\.com|fb\.com|fb\.watch)$' THEN 'facebook'
+           WHEN length(host) > 253 THEN NULL
+           WHEN host ~ '(^|\.)(youtube\.com|youtu\.be)$'             THEN 'youtube'
+           WHEN host ~ '(^|\.)tiktok\.com$'                          THEN 'tiktok'
+           WHEN host ~ '(^|\.)(instagram\.com|instagr\.am)$'         THEN 'instagram'
+           WHEN host ~ '(^|\.)(facebook\.com|fb\.com|fb\.watch)$'    THEN 'facebook'
          END
-    FROM lower(substring(url FROM '^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9.-]+)(?:[/?#]|$)')) AS host
+    FROM substring(lower(left(url, 300) COLLATE "C") FROM '^https?://([a-z0-9][a-z0-9.-]*)(?:[/?#]|$)') AS host
 $$;
 COMMENT ON FUNCTION content.platform_of(text) IS
   'the platform a video is on: youtube, tiktok, instagram or facebook by the host of its address, else NULL';

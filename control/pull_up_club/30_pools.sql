@@ -55,7 +55,7 @@ BEGIN
   END IF;
   IF pool IS NULL THEN   -- and this transaction's snapshot is older
     RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
-      MESSAGE = format('could not serialize access: the pool of the week of %s was made by a concurrent transaction', monday),
+      MESSAGE = format('could not serialize access: the pool of the week of %s was made by a concurrent transaction', to_char(monday, 'YYYY-MM-DD')),
       HINT = 'Try the transaction again.';
   END IF;
   RETURN pool;
@@ -84,8 +84,8 @@ BEGIN
   END IF;
   IF dollars IS NULL OR dollars NOT BETWEEN pool.spent_dollars AND 1000000 THEN
     RAISE EXCEPTION USING ERRCODE = 'LG110',
-      MESSAGE = format('INVALID_SETTING: the pool of %s to %s cannot be %s dollars', pool.week_start_date, pool.week_end_date,
-                       coalesce(dollars::text, 'NULL')),
+      MESSAGE = format('INVALID_SETTING: the pool of %s to %s cannot be %s dollars', to_char(pool.week_start_date, 'YYYY-MM-DD'),
+                       to_char(pool.week_end_date, 'YYYY-MM-DD'), coalesce(dollars::text, 'NULL')),
       DETAIL = jsonb_build_object('pool', pool_id, 'total', pool.total_amount_dollars, 'spent', pool.spent_dollars, 'wanted', dollars),
       HINT = format('%s dollars of it are spent: give %s to 1000000.', pool.spent_dollars, pool.spent_dollars);
   END IF;

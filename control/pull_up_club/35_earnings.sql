@@ -45,13 +45,13 @@ CREATE TABLE finance.monthly_totals (
 CREATE FUNCTION finance.calculate_earnings(user_id uuid, pull_up_count int, pool_id uuid DEFAULT NULL, at timestamptz DEFAULT now())
 RETURNS int LANGUAGE C AS 'MODULE_PATHNAME', 'club_calculate_earnings';
 COMMENT ON FUNCTION finance.calculate_earnings(uuid, int, uuid, timestamptz) IS
-  'the whole dollars that so many pull-ups approved at that moment would earn: least(count, pool''s remaining, month''s remaining), 0 for admins, influencers and excluded members; writes nothing; LG101, LG102, LG105, LG107';
+  'the whole dollars that so many pull-ups, approved at that moment, would earn: least(count, pool''s remaining, month''s remaining), 0 for admins, influencers and excluded members; writes nothing; LG101, LG102, LG105, LG107';
 REVOKE EXECUTE ON FUNCTION finance.calculate_earnings(uuid, int, uuid, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION finance.process_submission_earnings(submission_id uuid, user_id uuid, pull_ups int, pool_id uuid DEFAULT NULL)
 RETURNS jsonb LANGUAGE C AS 'MODULE_PATHNAME', 'club_process_submission_earnings';
 COMMENT ON FUNCTION finance.process_submission_earnings(uuid, uuid, int, uuid) IS
-  'writes an approved submission''s earning, the pool, the months and the payout request, once; returns {already_processed, dollars_earned, pool_id, pool_remaining_after, pool_depleted, monthly_cap_reached, monthly_total_spent, month, reason}; LG101, LG102, LG104 to LG107';
+  'writes an approved submission''s earning, the pool, the months and the payout request, once; returns {already_processed, dollars_earned, pool_id, pool_remaining_after, pool_depleted, monthly_cap_reached, monthly_total_spent, month, reason}; LG101 to LG107';
 REVOKE EXECUTE ON FUNCTION finance.process_submission_earnings(uuid, uuid, int, uuid) FROM PUBLIC;
 
 CREATE FUNCTION finance.cleanup_earnings(submission_id uuid) RETURNS jsonb

@@ -40,5 +40,5 @@ SELECT name, name || ' badge', '/badges/' || gender || '/' || name || '.png', mi
 CREATE FUNCTION content.award_badges(submission_id uuid) RETURNS text[]
 LANGUAGE C AS 'MODULE_PATHNAME', 'club_award_badges';
 COMMENT ON FUNCTION content.award_badges(uuid) IS
-  'awards the badges that an approved submission''s count reaches and returns the names of the new ones, an empty array when there is none; LG106 NO_SUCH_SUBMISSION';
+  'awards the badges that an approved submission''s count reaches and returns the names of the new ones, an empty array when there is none; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
 REVOKE EXECUTE ON FUNCTION content.award_badges(uuid) FROM PUBLIC;

@@ -54,5 +54,5 @@ SELECT compared.*,
 CREATE FUNCTION content.create_monthly_graphic(submission_id uuid) RETURNS uuid
 LANGUAGE C AS 'MODULE_PATHNAME', 'club_create_monthly_graphic';
 COMMENT ON FUNCTION content.create_monthly_graphic(uuid) IS
-  'makes or renews the member''s card of an approved submission''s month, queues its e-mail, and returns the card''s id; LG106 NO_SUCH_SUBMISSION';
+  'makes or renews the member''s card of an approved submission''s month, queues its e-mail, and returns the card''s id; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
 REVOKE EXECUTE ON FUNCTION content.create_monthly_graphic(uuid) FROM PUBLIC;

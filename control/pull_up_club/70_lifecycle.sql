@@ -45,7 +45,7 @@ SELECT 'rule', format('guard %s -> %s: %s ON %s', coalesce(from_state, 'any'), t
     (7, 'content.submissions', 'pending', 'approved', $$ new.actual_pull_up_count IS NOT NULL $$,
         'count the pull-ups before you approve'),
     (8, 'content.submissions', 'pending', 'approved', $$ new.actual_pull_up_count >= 0 $$,
-        'nobody does less than no pull-up'),
+        'the count of pull-ups cannot be negative'),
     (9, 'content.submissions', NULL, 'rejected', $$ @no_claims@ OR auth_management.acts_for_club() $$,
         'only an admin rejects'),
     (10, 'content.submissions', NULL, 'rejected', $$ coalesce(new.notes, '') ~ '\S' $$,

@@ -1,7 +1,10 @@
 #include "club/init.hpp"
+#include "pg/table.hpp"
 
 namespace lifeguard::club {
 
-void init() {}
+void init() {
+    pg::init_tables();
+}
 
 } // namespace lifeguard::club

@@ -30,7 +30,7 @@ struct Lifecycle {
     int stamp_count;
     Stamp *stamps;
     bool moving; // the row at hand changes its state ...
-    Move move;   // ... like this; set by refuse(), read by set() and leave()
+    Move move;   // ... like this; set by refuse(), read by set() and lost_by_move()
 };
 
 void *compile_before(rules::Compilation &compilation, const rules::Definition *definitions, int count);

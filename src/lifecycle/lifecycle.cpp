@@ -31,26 +31,16 @@ static void *compile(rules::Compilation &compilation, const rules::Definition *d
     return compiled;
 }
 
-// Refuses that a row leaves its partition when that would lose an action: the server fires no AFTER UPDATE for it.
-static void leave(void *before, void *after, rules::RowChange &change) {
+// What a move to another partition would lose: the actions and history of this change of state. Where creation has
+// actions, the INSERT half would run those instead.
+static const char *lost_by_move(void *before, void *after, const rules::RowChange &change) {
     const auto &lifecycle = *static_cast<const Lifecycle *>(before);
-    const auto *aftermath = static_cast<const Aftermath *>(after);
-    if (aftermath == nullptr || !(aftermath->on_insert || (lifecycle.moving && has_work(*aftermath, change))))
-        return;
-    const AttrNumber column = lifecycle.states->column;
-    ereport(
-        ERROR,
-        (errcode(err::partition_move),
-         errmsg("%s%s would move to another partition and lose its actions", pg::table_name(change.table),
-                pg::row_label(change.table, change.before)),
-         errdetail_internal("%s", pg::Detail()
-                                      .add_row(change.table, change.before)
-                                      .add("from", pg::column_text(change.before, column))
-                                      .add("to", pg::column_text(change.after, column))
-                                      .text()),
-         errhint("PostgreSQL makes such an UPDATE a DELETE and an INSERT. Change the state and the partition key in "
-                 "two statements, and do not partition by the state."),
-         errtable(change.table)));
+    const auto &aftermath = *static_cast<const Aftermath *>(after);
+    if (aftermath.on_insert)
+        return "what tells it from a new row";
+    if (!lifecycle.moving || !has_work(aftermath, change))
+        return nullptr;
+    return psprintf("the actions of %s", describe(*lifecycle.states, lifecycle.move));
 }
 
 // Refuses actions for a lifecycle that is not there, or not that one, or for moves that nobody declared.
@@ -85,7 +75,7 @@ static void agree(Relation table, void *before, void *after) {
 }
 
 void init() {
-    rules::register_feature({"lifecycle", owns, compile, refuse, set, act, leave, agree});
+    rules::register_feature({"lifecycle", owns, compile, refuse, set, act, lost_by_move, agree});
 }
 
 } // namespace lifeguard::lifecycle

@@ -4,17 +4,19 @@
 
 namespace lifeguard::lifecycle {
 
-// The types whose equality is that of their bytes.
-static bool is_state_type(Oid base) {
-    return base == TEXTOID || base == VARCHAROID || base == BPCHAROID || base == NAMEOID || type_is_enum(base);
+// The types whose equality is that of their bytes; char only with a length, which pads all values alike.
+static bool is_state_type(Oid base, int32 typmod) {
+    return base == TEXTOID || base == VARCHAROID || (base == BPCHAROID && typmod > 0) || base == NAMEOID ||
+           type_is_enum(base);
 }
 
 States *create_states(Relation table, const char *column) {
     auto *states = static_cast<States *>(palloc0(sizeof(States)));
     states->column = rules::find_column(table, column, "lifecycle");
     states->type = TupleDescAttr(RelationGetDescr(table), states->column - 1)->atttypid;
-    const Oid base = getBaseType(states->type);
-    if (!is_state_type(base))
+    int32 typmod = TupleDescAttr(RelationGetDescr(table), states->column - 1)->atttypmod;
+    const Oid base = getBaseTypeAndTypmod(states->type, &typmod);
+    if (!is_state_type(base, typmod))
         ereport(ERROR, (errcode(err::invalid_rule),
                         errmsg("column \"%s\" of table %s is of type %s and cannot hold a lifecycle's state", column,
                                pg::table_name(table), format_type_be(states->type)),

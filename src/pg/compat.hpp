@@ -33,4 +33,39 @@ inline bool walk_expression(Node *node, bool (*visit)(Node *, void *), void *con
 #endif
 }
 
+// Begins an index scan of `keys` keys; 18 can count what it does.
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(table, index, snapshot, nullptr, keys, 0);
+#else
+    return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
+// Readies the rechecking of rows that others change meanwhile, for a state without a plan.
+inline void init_recheck(EPQState *recheck, EState *executor) {
+#if PG_VERSION_NUM >= 160000
+    EvalPlanQualInit(recheck, executor, nullptr, NIL, -1, NIL);
+#else
+    EvalPlanQualInit(recheck, executor, nullptr, NIL, -1);
+#endif
+}
+
+// Adds a table whose `updated` columns change to the executor's range table; its index there.
+inline Index add_range_table_entry(EState *executor, Relation table, Bitmapset *updated) {
+    RangeTblEntry *entry = makeNode(RangeTblEntry);
+    entry->rtekind = RTE_RELATION;
+    entry->relid = RelationGetRelid(table);
+    entry->relkind = table->rd_rel->relkind;
+    entry->rellockmode = RowExclusiveLock;
+#if PG_VERSION_NUM >= 160000
+    addRTEPermissionInfo(&executor->es_rteperminfos, entry)->updatedCols = updated;
+#else
+    entry->updatedCols = updated;
+#endif
+    executor->es_range_table = lappend(executor->es_range_table, entry);
+    executor->es_range_table_size = list_length(executor->es_range_table);
+    return static_cast<Index>(executor->es_range_table_size);
+}
+
 } // namespace lifeguard::pg

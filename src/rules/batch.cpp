@@ -1,5 +1,6 @@
 #include "rules/batch.hpp"
 #include "rules/nesting.hpp"
+#include "rules/partition_move.hpp"
 
 namespace lifeguard::rules {
 
@@ -49,6 +50,7 @@ void finish(QueryDesc *query) {
     PG_FINALLY();
     {
         current_statement = statement.outer;
+        forget_move();
         if (statement.memory != nullptr)
             MemoryContextDelete(statement.memory);
     }

@@ -1,4 +1,5 @@
 #include "pg/errors.hpp"
+#include "pg/owner.hpp"
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
 #include "rules/nesting.hpp"
@@ -29,7 +30,8 @@ void forget_table(Datum, Oid table) {
     hash_seq_init(&scan, cache);
     while (auto *entry = static_cast<CacheEntry *>(hash_seq_search(&scan)))
         for (Compiled *compiled = entry->first; compiled != nullptr; compiled = compiled->next)
-            if (table == InvalidOid || compiled->table == table || compiled->root == table)
+            if (table == InvalidOid || compiled->table == table || compiled->root == table ||
+                compiled->declared_on == table)
                 compiled->stale = something_stale = true;
 }
 
@@ -90,15 +92,55 @@ void check_known(Relation table, const Definition &definition, Timing timing) {
          errtable(table)));
 }
 
-// Prepares the leaf's partition constraint, so that a row that leaves it is noticed.
-void compile_partition(Relation table, Compiled *compiled) {
-    compiled->root = RelationGetRelid(table);
-    if (!table->rd_rel->relispartition)
-        return;
-    compiled->root = llast_oid(get_partition_ancestors(RelationGetRelid(table)));
-    auto *constraint = reinterpret_cast<Expr *>(RelationGetPartitionQual(table));
-    if (constraint != nullptr)
-        compiled->partition = ExecInitCheck(reinterpret_cast<List *>(expression_planner(constraint)), nullptr);
+// The table on which a trigger was declared: a partition's trigger is a copy of its parent's.
+Oid declaring_table(Oid trigger, Oid table) {
+    Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+    while (OidIsValid(trigger)) {
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+        SysScanDesc scan = systable_beginscan(triggers, TriggerOidIndexId, true, nullptr, 1, &key);
+        HeapTuple tuple = systable_getnext(scan);
+        const auto *form = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple)) : nullptr;
+        table = form == nullptr ? table : form->tgrelid;
+        trigger = form == nullptr ? InvalidOid : form->tgparentid;
+        systable_endscan(scan);
+    }
+    table_close(triggers, AccessShareLock);
+    return table;
+}
+
+// The owner of a table.
+Oid owner_of(Oid table) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", table);
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+// Finds out where the rules come from and as whom they run.
+void find_origin(Relation table, Compiled *compiled) {
+    const Oid self = RelationGetRelid(table);
+    compiled->root = table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(self)) : self;
+    compiled->declared_on = declaring_table(compiled->trigger, self);
+    compiled->owner = owner_of(compiled->declared_on);
+}
+
+// Reads the arguments and lets every feature compile its rules.
+void compile_features(Compilation &compilation, char **arguments, int count) {
+    Relation table = compilation.table;
+    if (count == 0)
+        ereport(ERROR, (errcode(err::unreadable_rules),
+                        errmsg("a lifeguard trigger of table %s has no rules", pg::table_name(table)),
+                        errhint("lifeguard.forget('%s') removes it.", pg::table_name(table)), errtable(table)));
+    auto *definitions = static_cast<Definition *>(palloc0(sizeof(Definition) * count));
+    for (int i = 0; i < count; i++) {
+        definitions[i] = read_definition(table, pstrdup(arguments[i]));
+        check_known(table, definitions[i], compilation.timing);
+    }
+    for (int i = 0; i < features_known; i++)
+        compilation.compiled->rules[i] = features[i].compile(compilation, definitions, count);
 }
 
 } // namespace
@@ -150,26 +192,16 @@ Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, 
     compiled->table = RelationGetRelid(table);
     compiled->timing = timing;
     compiled->memory = memory;
-    compilation = Compilation{table, timing, compiled, false, false, false, nullptr, nullptr, NIL};
+    compilation = Compilation{table, timing, compiled, false, false, false, false, nullptr, nullptr, NIL};
 
-    if (count == 0)
-        ereport(ERROR, (errcode(err::unreadable_rules),
-                        errmsg("a lifeguard trigger of table %s has no rules", pg::table_name(table)),
-                        errhint("lifeguard.forget('%s') removes it.", pg::table_name(table)), errtable(table)));
-    auto *definitions = static_cast<Definition *>(palloc0(sizeof(Definition) * count));
-    for (int i = 0; i < count; i++) {
-        definitions[i] = read_definition(table, pstrdup(arguments[i]));
-        check_known(table, definitions[i], timing);
-    }
-    for (int i = 0; i < features_known; i++)
-        compiled->rules[i] = features[i].compile(compilation, definitions, count);
+    find_origin(table, compiled);
+    const pg::Caller caller = pg::enter_owner(compiled->owner); // who must be allowed to call what the rules call
+    compile_features(compilation, arguments, count);
+    pg::leave_owner(caller);
 
     compiled->expressions = CreateStandaloneExprContext();
-    const TupleDesc columns = CreateTupleDescCopyConstr(RelationGetDescr(table));
-    compiled->no_row = MakeSingleTupleTableSlot(columns, &TTSOpsVirtual);
+    compiled->no_row = MakeSingleTupleTableSlot(CreateTupleDescCopyConstr(RelationGetDescr(table)), &TTSOpsVirtual);
     ExecStoreAllNullTuple(compiled->no_row);
-    compiled->scratch = MakeSingleTupleTableSlot(columns, &TTSOpsHeapTuple);
-    compile_partition(table, compiled);
     compiled->stale = invalidations != invalidations_before;
     MemoryContextSwitchTo(home);
     return compiled;

@@ -22,12 +22,7 @@ Compilation compile_trigger(const OwnTrigger &own) {
     const Trigger *trigger = find_trigger(own.table, own.timing);
     if (trigger == nullptr)
         return compilation;
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    SetUserIdAndSecContext(own.table->rd_rel->relowner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
     compile(own.table, own.trigger, own.timing, trigger->tgargs, trigger->tgnargs, compilation);
-    SetUserIdAndSecContext(user, security);
     return compilation;
 }
 

@@ -39,17 +39,9 @@ void refuse_inherited(Relation relation, const Trigger *trigger) {
                     errhint("Declare the rule there; it holds for all partitions.")));
 }
 
-// Compiles a set of rules as the table's owner would run them.
+// Compiles a set of rules as the trigger would; nullptr where there are none.
 Compiled *check_rules(Relation table, Timing timing, char **arguments, int count, Compilation &compilation) {
-    if (count == 0)
-        return nullptr;
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    SetUserIdAndSecContext(table->rd_rel->relowner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-    Compiled *compiled = compile(table, InvalidOid, timing, arguments, count, compilation);
-    SetUserIdAndSecContext(user, security);
-    return compiled;
+    return count == 0 ? nullptr : compile(table, InvalidOid, timing, arguments, count, compilation);
 }
 
 // Lets every feature compare its rules in the two triggers.
@@ -80,11 +72,29 @@ const char *when_clause(Relation table, const Compilation &compilation) {
     StringInfoData clause;
     initStringInfo(&clause);
     for (int column = -1; (column = bms_next_member(compilation.watched, column)) >= 0;) {
-        const char *name = quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(table), column - 1)->attname));
-        appendStringInfo(&clause, "%sOLD.%s IS DISTINCT FROM NEW.%s", clause.len == 0 ? " WHEN (" : " OR ", name, name);
+        const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
+        const char *name = quote_identifier(NameStr(attribute->attname));
+        // bytes count: a nondeterministic collation would call two states one
+        const char *bytes = OidIsValid(attribute->attcollation) ? " COLLATE pg_catalog.\"C\"" : "";
+        appendStringInfo(&clause, "%sOLD.%s%s IS DISTINCT FROM NEW.%s%s", clause.len == 0 ? " WHEN (" : " OR ", name,
+                         bytes, name, bytes);
     }
     appendStringInfoChar(&clause, ')');
     return clause.data;
+}
+
+// The events as SQL: INSERT OR UPDATE.
+const char *event_list(const Compilation &compilation) {
+    StringInfoData events;
+    initStringInfo(&events);
+    const auto add = [&](bool wanted, const char *event) {
+        if (wanted)
+            appendStringInfo(&events, "%s%s", events.len == 0 ? "" : " OR ", event);
+    };
+    add(compilation.on_insert, "INSERT");
+    add(compilation.on_update, "UPDATE");
+    add(compilation.on_delete, "DELETE");
+    return events.data;
 }
 
 // Creates or replaces the trigger with these arguments; a trigger that was disabled stays so.
@@ -95,12 +105,10 @@ void write_trigger(Relation table, Timing timing, const Trigger *existing, const
                                                   : "lifeguard_after";
     StringInfoData command;
     initStringInfo(&command);
-    appendStringInfo(
-        &command, "CREATE OR REPLACE TRIGGER %s %s %s%s%s ON %s FOR EACH ROW%s EXECUTE FUNCTION lifeguard.%s(",
-        quote_identifier(name), timing == Timing::before ? "BEFORE" : "AFTER", compilation.on_insert ? "INSERT" : "",
-        compilation.on_insert && compilation.on_update ? " OR " : "", compilation.on_update ? "UPDATE" : "",
-        pg::table_name(table), timing == Timing::after ? when_clause(table, compilation) : "",
-        timing == Timing::before ? "before_row" : "after_row");
+    appendStringInfo(&command, "CREATE OR REPLACE TRIGGER %s %s %s ON %s FOR EACH ROW%s EXECUTE FUNCTION lifeguard.%s(",
+                     quote_identifier(name), timing == Timing::before ? "BEFORE" : "AFTER", event_list(compilation),
+                     pg::table_name(table), timing == Timing::after ? when_clause(table, compilation) : "",
+                     timing == Timing::before ? "before_row" : "after_row");
     for (int i = 0; i < count; i++)
         appendStringInfo(&command, "%s%s", i == 0 ? "" : ", ", quote_literal_cstr(arguments[i]));
     appendStringInfoChar(&command, ')');
@@ -149,9 +157,19 @@ void replace_rules(Relation table, Timing timing, char **arguments, int count) {
 } // namespace
 } // namespace lifeguard::rules
 
+// Refuses a NULL among the arguments: whoever computed it meant a table.
+static void refuse_nulls(FunctionCallInfo fcinfo) {
+    for (int i = 0; i < fcinfo->nargs; i++)
+        if (PG_ARGISNULL(i))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("rules: %s is null", i == 0 ? "the table" : "an argument"),
+                            errhint("Name an existing table, for example 'content.submissions'.")));
+}
+
 // lifeguard.get_rules(relation, timing): the rules as they stand, the table locked for a change by its owner.
 LG_FUNCTION(lifeguard_get_rules) {
     using namespace lifeguard::rules;
+    refuse_nulls(fcinfo);
     Relation table = open_for_change(PG_GETARG_OID(0));
     const Trigger *trigger = find_trigger(table, timing_named(text_to_cstring(PG_GETARG_TEXT_PP(1))));
     const int count = trigger == nullptr ? 0 : trigger->tgnargs;
@@ -166,6 +184,7 @@ LG_FUNCTION(lifeguard_get_rules) {
 // lifeguard.set_rules(relation, timing, rules): checks and replaces the rules of one of the two triggers.
 LG_FUNCTION(lifeguard_set_rules) {
     using namespace lifeguard::rules;
+    refuse_nulls(fcinfo);
     Relation table = open_for_change(PG_GETARG_OID(0));
     int count;
     char **arguments = strings(PG_GETARG_ARRAYTYPE_P(2), &count);
@@ -192,6 +211,7 @@ LG_FUNCTION(lifeguard_split_arguments) {
 // lifeguard.compile_rules(relation): compiles what the table's triggers carry; raises what is wrong with it.
 LG_FUNCTION(lifeguard_compile_rules) {
     using namespace lifeguard::rules;
+    refuse_nulls(fcinfo);
     Relation table = relation_open(PG_GETARG_OID(0), AccessShareLock);
     if (!lifeguard::pg::owns_table(RelationGetRelid(table), GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(table));

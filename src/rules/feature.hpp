@@ -22,11 +22,11 @@ struct Compiled {
     bool in_use; // running further out in the call stack
     void *rules[max_features];
     ExprContext *expressions;
-    TupleTableSlot *no_row;  // all columns NULL: `old` of an INSERT
-    TupleTableSlot *scratch; // the new row after the rules have set columns
-    List *evaluated;         // Expression *, to be freed
-    ExprState *partition;    // the leaf's partition constraint, or nullptr
-    Oid root;                // the partitioned table at the top, or the table itself
+    TupleTableSlot *no_row; // all columns NULL: `old` of an INSERT
+    List *evaluated;        // Expression *, to be freed
+    Oid root;               // the partitioned table at the top, or the table itself
+    Oid declared_on;        // the table whose trigger it is, or of which a partition's trigger is a copy
+    Oid owner;              // of that table: the rules run as this role, also in a partition that is another's
     Compiled *next;
 };
 
@@ -35,10 +35,9 @@ struct RowChange {
     const Compiled *compiled;
     Relation table;
     bool insert;
-    bool arrived; // the INSERT half of an UPDATE that moved the row from another partition
     TupleTableSlot *before;
     TupleTableSlot *after;
-    Oid caller; // who ran the statement; the rules run as the table's owner
+    Oid caller; // who ran the statement; the rules run as the owner
     int set_count;
     int *set_columns;
     Datum *set_values;
@@ -52,6 +51,7 @@ struct Compilation {
     Compiled *compiled;
     bool on_insert; // events the trigger must fire on
     bool on_update;
+    bool on_delete;     // asked for on partitioned tables, to see rows leave
     bool every_update;  // not only when a watched column changes
     Bitmapset *watched; // columns (attribute numbers) whose change matters to an AFTER trigger
     Bitmapset *columns; // columns that must not be dropped behind the rules
@@ -67,9 +67,8 @@ struct Feature {
     void (*refuse)(void *rules, RowChange &change);
     void (*set)(void *rules, RowChange &change);
     void (*act)(void *rules, RowChange &change);
-    // May this row leave its partition? (Its AFTER UPDATE would never come.) `after` is nullptr without an AFTER
-    // trigger of ours.
-    void (*leave)(void *before, void *after, RowChange &change);
+    // What would be lost if this row left its partition, whose AFTER UPDATE then never comes; nullptr for nothing.
+    const char *(*lost_by_move)(void *before, void *after, const RowChange &change);
     // Do the two triggers' rules agree? Raises LG010 when declared.
     void (*agree)(Relation table, void *before, void *after);
 };

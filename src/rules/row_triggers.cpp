@@ -1,32 +1,19 @@
 #include "pg/errors.hpp"
-#include "pg/text.hpp"
+#include "pg/owner.hpp"
 #include "rules/compiled.hpp"
 #include "rules/nesting.hpp"
+#include "rules/partition_move.hpp"
 
 namespace lifeguard::rules {
 
 namespace {
 
-// A row on its way from one partition to another: its UPDATE has been checked, its INSERT half is still to come.
-struct Move {
-    Oid root = InvalidOid;
-    CommandId command = InvalidCommandId;
-};
-Move move;
-
-// True when this INSERT is the second half of the UPDATE that was checked just before.
-bool take_move(const Compiled &rules, bool insert) {
-    const bool arrived =
-        insert && OidIsValid(move.root) && move.root == rules.root && move.command == GetCurrentCommandId(false);
-    move = Move{};
-    return arrived;
-}
-
 // Refuses to be called as anything but the row trigger it is.
 TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name, bool before) {
     auto *data = CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData *>(fcinfo->context) : nullptr;
-    if (data == nullptr || !TRIGGER_FIRED_FOR_ROW(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event) ||
-        (before ? !TRIGGER_FIRED_BEFORE(data->tg_event) : !TRIGGER_FIRED_AFTER(data->tg_event)))
+    if (data == nullptr || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+        (before ? !TRIGGER_FIRED_BEFORE(data->tg_event)
+                : !TRIGGER_FIRED_AFTER(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event)))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("lifeguard.%s() is a trigger function for %s INSERT OR UPDATE, FOR EACH ROW", name,
                                before ? "BEFORE" : "AFTER"),
@@ -54,73 +41,54 @@ void run(void (*Feature::*step)(void *, RowChange &), RowChange &change) {
             (feature_at(i).*step)(change.compiled->rules[i], change);
 }
 
-// True when the new row no longer belongs to its partition: the server will delete it here and insert it elsewhere.
-bool leaves_partition(const Compiled &rules, HeapTuple row) {
-    if (rules.partition == nullptr)
-        return false;
-    ExecStoreHeapTuple(row, rules.scratch, false);
-    rules.expressions->ecxt_scantuple = rules.scratch;
-    const bool stays = ExecCheck(rules.partition, rules.expressions);
-    ExecClearTuple(rules.scratch);
-    return !stays;
-}
-
-// Asks every feature whether the row may leave, and remembers the move for the INSERT that follows.
-void leave_partition(const Compiled &rules, RowChange &change) {
-    const Trigger *after = find_trigger(change.table, Timing::after);
-    const Compiled *after_rules = after == nullptr ? nullptr : compiled_rules(change.table, *after, Timing::after);
-    for (int i = 0; i < feature_count(); i++)
-        if (rules.rules[i] != nullptr && feature_at(i).leave != nullptr)
-            feature_at(i).leave(rules.rules[i], after_rules == nullptr ? nullptr : after_rules->rules[i], change);
-    move = Move{rules.root, GetCurrentCommandId(false)};
-}
-
 // BEFORE: refuse, set columns, and give back the row to store.
 HeapTuple before_row(const TriggerData &data, const Compiled &rules, Oid caller) {
     HeapTuple row = TRIGGER_FIRED_BY_INSERT(data.tg_event) ? data.tg_trigtuple : data.tg_newtuple;
+    const bool in_partition = rules.root != rules.table;
     RowChange change = row_change(data, rules, caller);
-    change.arrived = take_move(rules, change.insert);
-    if (change.arrived)
-        return row; // checked and stamped when it left
+    if (in_partition && change.insert && take_arrival(rules))
+        return row;
     run(&Feature::refuse, change);
     run(&Feature::set, change);
-    if (change.set_count > 0)
-        row = heap_modify_tuple_by_cols(row, RelationGetDescr(change.table), change.set_count, change.set_columns,
-                                        change.set_values, change.set_nulls);
-    if (!change.insert && leaves_partition(rules, row))
-        leave_partition(rules, change);
-    return row;
+    if (in_partition && !change.insert)
+        note_update(data, rules, change);
+    if (change.set_count == 0)
+        return row;
+    return heap_modify_tuple_by_cols(row, RelationGetDescr(change.table), change.set_count, change.set_columns,
+                                     change.set_values, change.set_nulls);
 }
 
-// Runs one of the two triggers as the table's owner, past row security as foreign keys do, with the nesting known.
-// What it changes is put back on every way out.
+// Runs one of the two triggers as the owner of the table that declares the rules, with the nesting known. What it
+// changes is put back on every way out.
 HeapTuple fire(TriggerData *data, Timing timing) {
-    HeapTuple volatile row = TRIGGER_FIRED_BY_INSERT(data->tg_event) ? data->tg_trigtuple : data->tg_newtuple;
+    HeapTuple volatile row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
     if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
         return row; // also for a trigger somebody made ENABLE ALWAYS: replicated rows were checked at their origin
+    if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
+        note_delete(*data);
+        return row;
+    }
 
     Frame *const outer = current_frame;
     Frame frame = {RelationGetRelationName(data->tg_relation), nullptr, nullptr, outer,
                    outer == nullptr ? 1 : outer->depth + 1};
     Compiled *volatile rules = nullptr;
-    Oid caller;
-    int security;
-    GetUserIdAndSecContext(&caller, &security);
+    pg::Caller caller;
+    GetUserIdAndSecContext(&caller.role, &caller.security);
 
     PG_TRY();
     {
         current_frame = &frame;
-        SetUserIdAndSecContext(data->tg_relation->rd_rel->relowner,
-                               security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
         check_depth(frame);
         Compiled *found = compiled_rules(data->tg_relation, *data->tg_trigger, timing);
         rules = found;
         found->in_use = true;
+        pg::enter_owner(found->owner);
         ResetExprContext(found->expressions);
         if (timing == Timing::before) {
-            row = before_row(*data, *found, caller);
+            row = before_row(*data, *found, caller.role);
         } else {
-            RowChange change = row_change(*data, *found, caller);
+            RowChange change = row_change(*data, *found, caller.role);
             run(&Feature::act, change);
         }
     }
@@ -129,7 +97,7 @@ HeapTuple fire(TriggerData *data, Timing timing) {
         if (rules != nullptr)
             rules->in_use = false;
         current_frame = outer;
-        SetUserIdAndSecContext(caller, security);
+        pg::leave_owner(caller);
     }
     PG_END_TRY();
     return row;

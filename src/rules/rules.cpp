@@ -1,6 +1,7 @@
 #include "rules/batch.hpp"
 #include "rules/compiled.hpp"
 #include "rules/nesting.hpp"
+#include "rules/partition_move.hpp"
 #include "rules/rules.hpp"
 
 namespace lifeguard::rules {
@@ -9,6 +10,7 @@ void init() {
     init_nesting();
     init_compiled();
     init_batches();
+    init_partition_moves();
 }
 
 } // namespace lifeguard::rules

@@ -1,0 +1,181 @@
+#include "pg/table_paths.hpp"
+
+namespace lifeguard::pg {
+
+bool direct_writes = true;
+
+namespace {
+
+Table *known_tables = nullptr;
+
+// Knowledge that has become wrong is freed when no unit of work can be using it.
+struct Discarded {
+    MemoryContext memory;
+    Discarded *next;
+};
+Discarded *discarded = nullptr;
+int open_units = 0;
+
+// Marks what was known about a changed table, or about all.
+void forget(Datum, Oid relation) {
+    for (Table *table = known_tables; table != nullptr; table = table->next)
+        if (table->knowledge != nullptr && (!OidIsValid(relation) || table->knowledge->relation == relation))
+            table->knowledge->stale = true;
+}
+
+// Schemas may have changed their names.
+void forget_all(Datum, int, uint32) {
+    forget(0, InvalidOid);
+}
+
+// No unit survives its transaction, however that ends.
+void end_transaction(XactEvent event, void *) {
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+        open_units = 0;
+}
+
+// Frees what nobody uses any more.
+void free_discarded() {
+    while (discarded != nullptr) {
+        const MemoryContext memory = discarded->memory;
+        discarded = discarded->next; // lies in that memory
+        MemoryContextDelete(memory);
+    }
+}
+
+// Puts aside what is known of a table.
+void discard(Table &table) {
+    const MemoryContext memory = table.knowledge->memory;
+    auto *entry = static_cast<Discarded *>(MemoryContextAlloc(memory, sizeof(Discarded)));
+    *entry = Discarded{memory, discarded};
+    discarded = entry;
+    table.knowledge = nullptr;
+}
+
+// Reads the catalogs about a table.
+Knowledge *learn(Table &table) {
+    const Oid schema = get_namespace_oid(table.schema, true);
+    const Oid oid = OidIsValid(schema) ? get_relname_relid(table.name, schema) : InvalidOid;
+    Relation relation = OidIsValid(oid) ? try_relation_open(oid, AccessShareLock) : nullptr;
+    if (relation == nullptr)
+        table.missing(table, nullptr);
+
+    const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "lifeguard table", ALLOCSET_SMALL_SIZES);
+    const MemoryContext home = MemoryContextSwitchTo(memory);
+    auto *knowledge = static_cast<Knowledge *>(palloc0(sizeof(Knowledge)));
+    knowledge->memory = memory;
+    knowledge->relation = oid;
+    knowledge->owner = relation->rd_rel->relowner;
+    for (int i = 0; i < table.count; i++) {
+        knowledge->attributes[i] = get_attnum(oid, table.columns[i].name);
+        if (knowledge->attributes[i] <= 0)
+            table.missing(table, table.columns[i].name);
+    }
+    study(table, relation, *knowledge);
+    MemoryContextSwitchTo(home);
+    MemoryContextSetParent(memory, CacheMemoryContext);
+    relation_close(relation, NoLock);
+    return knowledge;
+}
+
+} // namespace
+
+Knowledge &know(Table &table) {
+    if (table.knowledge != nullptr && table.knowledge->stale)
+        discard(table);
+    if (table.knowledge == nullptr) {
+        if (table.count == 0) {
+            while (table.count < max_columns && table.columns[table.count].name != nullptr)
+                table.count++;
+            table.next = known_tables;
+            known_tables = &table;
+        }
+        table.knowledge = learn(table);
+    }
+    return *table.knowledge;
+}
+
+void Work::begin(bool only_read) {
+    if (open_units == 0)
+        free_discarded();
+    open_units++;
+    read_only = only_read;
+    // Only read committed shows every unit the newest rows; the dirty reads of locking would escape serializable's
+    // checks.
+    direct = direct_writes && !read_only && !IsolationUsesXactSnapshot() ? direct_begin() : nullptr;
+}
+
+void Work::end() {
+    if (direct != nullptr)
+        direct_end(*direct);
+    open_units--;
+}
+
+bool Work::find(Table &table, std::initializer_list<Key> keys, Lock lock, Row *row) {
+    bool found;
+    if (direct != nullptr && direct_find(*direct, table, keys, lock, row, &found))
+        return found;
+    found = spi_find(table, keys, lock, read_only, row);
+    if (direct != nullptr)
+        direct_refresh(*direct);
+    return found;
+}
+
+void Work::scan(Table &table, std::initializer_list<Key> keys, Key from, Visitor visit, void *call) {
+    if (direct == nullptr || !direct_scan(*direct, table, keys, from, visit, call))
+        spi_scan(table, keys, from, read_only, visit, call);
+}
+
+void Work::insert(Table &table, Row *row, Columns given, Columns held) {
+    if (direct != nullptr && direct_insert(*direct, table, row, given, held))
+        return;
+    spi_insert(table, *row, given, false);
+    ItemPointerSetInvalid(&row->place);
+    if (direct != nullptr)
+        direct_refresh(*direct);
+}
+
+bool Work::insert_if_absent(Table &table, Row *row, Columns given) {
+    const bool inserted = spi_insert(table, *row, given, true);
+    ItemPointerSetInvalid(&row->place);
+    if (direct != nullptr)
+        direct_refresh(*direct);
+    return inserted;
+}
+
+void Work::update(Table &table, Row *row, Columns changed) {
+    if (direct != nullptr && direct_update(*direct, table, row, changed))
+        return;
+    spi_update(table, *row, changed);
+    ItemPointerSetInvalid(&row->place);
+    if (direct != nullptr)
+        direct_refresh(*direct);
+}
+
+void Work::remove(Table &table, const Row &row) {
+    if (direct != nullptr && direct_remove(*direct, table, row))
+        return;
+    spi_remove(table, row);
+    if (direct != nullptr)
+        direct_refresh(*direct);
+}
+
+Datum Work::call(Table &table, const char *function, Oid argument_type, Datum argument, Oid result_type,
+                 SPIPlanPtr *plan) {
+    const Datum result = spi_call(table, function, argument_type, argument, result_type, plan);
+    if (direct != nullptr)
+        direct_refresh(*direct);
+    return result;
+}
+
+void init_tables() {
+    DefineCustomBoolVariable("lifeguard.direct_writes",
+                             "Writes rows directly where that is safe, past the SQL executor.",
+                             "Off: by SQL statements only. The rows are the same.", &direct_writes, true, PGC_USERSET,
+                             0, nullptr, nullptr, nullptr);
+    CacheRegisterRelcacheCallback(forget, 0);
+    CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, 0);
+    RegisterXactCallback(end_transaction, nullptr);
+}
+
+} // namespace lifeguard::pg

@@ -1,0 +1,102 @@
+#include "pg/errors.hpp"
+#include "pg/text.hpp"
+#include "rules/compiled.hpp"
+#include "rules/partition_move.hpp"
+
+namespace lifeguard::rules {
+
+namespace {
+
+// The row that was updated last in a partition, and how far its move has come. Triggers of one statement fire at one
+// depth.
+struct Move {
+    Oid root;      // InvalidOid: none
+    Oid partition; // where it was
+    ItemPointerData row;
+    int depth;
+    bool left;      // the DELETE half has come
+    char lost[256]; // the work that a move would lose; empty when none
+};
+Move move;
+
+// How deep in triggers the session is.
+int trigger_depth() {
+    return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, 0));
+}
+
+// Moves do not outlive the transaction in which they began, nor an error.
+void end_transaction(XactEvent, void *) {
+    move.root = InvalidOid;
+}
+void end_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        move.root = InvalidOid;
+}
+
+// Refuses to go on with a partition whose trigger was declared before it became one: it does not see the DELETE half.
+void require_delete_event(const TriggerData &data) {
+    if (TRIGGER_FOR_DELETE(data.tg_trigger->tgtype))
+        return;
+    const char *table = pg::table_name(data.tg_relation);
+    ereport(ERROR,
+            (errcode(err::partition_move), errmsg("table %s became a partition after its rules were declared", table),
+             errhint("Let its trigger see moves between partitions: SELECT lifeguard.set_rules('%s', 'before', "
+                     "lifeguard.get_rules('%s', 'before'));",
+                     table, table),
+             errtable(data.tg_relation)));
+}
+
+} // namespace
+
+void note_update(const TriggerData &data, const Compiled &rules, RowChange &change) {
+    require_delete_event(data);
+    move = Move{rules.root, rules.table, data.tg_trigtuple->t_self, trigger_depth(), false, ""};
+    const Trigger *after = find_trigger(change.table, Timing::after);
+    if (after == nullptr)
+        return;
+    const Compiled *after_rules = compiled_rules(change.table, *after, Timing::after);
+    for (int i = 0; i < feature_count() && move.lost[0] == '\0'; i++)
+        if (rules.rules[i] != nullptr && after_rules->rules[i] != nullptr && feature_at(i).lost_by_move != nullptr) {
+            const char *lost = feature_at(i).lost_by_move(rules.rules[i], after_rules->rules[i], change);
+            strlcpy(move.lost, lost == nullptr ? "" : lost, sizeof move.lost);
+        }
+}
+
+void note_delete(const TriggerData &data) {
+    if (!OidIsValid(move.root) || move.left || move.partition != RelationGetRelid(data.tg_relation) ||
+        move.depth != trigger_depth() || !ItemPointerEquals(&move.row, &data.tg_trigtuple->t_self))
+        return;
+    move.left = true;
+    if (move.lost[0] == '\0')
+        return;
+    ereport(
+        ERROR,
+        (errcode(err::partition_move),
+         errmsg("%s%s would move to another partition and lose %s", pg::table_name(data.tg_relation),
+                pg::row_label(data.tg_relation, data.tg_trigslot), move.lost),
+         errdetail_internal("%s",
+                            pg::Detail().add_row(data.tg_relation, data.tg_trigslot).add("lost", move.lost).text()),
+         errhint(
+             "PostgreSQL makes such an UPDATE a DELETE and an INSERT. Change the state and the partition key in two "
+             "statements, and do not partition by the state of a lifecycle with actions or history."),
+         errtable(data.tg_relation)));
+}
+
+bool take_arrival(const Compiled &rules) {
+    if (!OidIsValid(move.root) || !move.left || move.root != rules.root || move.depth != trigger_depth())
+        return false;
+    move.root = InvalidOid;
+    return true;
+}
+
+void forget_move() {
+    if (OidIsValid(move.root) && move.depth > trigger_depth())
+        move.root = InvalidOid;
+}
+
+void init_partition_moves() {
+    RegisterXactCallback(end_transaction, nullptr);
+    RegisterSubXactCallback(end_subtransaction, nullptr);
+}
+
+} // namespace lifeguard::rules
