@@ -1,6 +1,7 @@
 -- Eligibility: one pending submission, a pause of cooldown_days from the approval, lifted by a rejection since.
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+SET timezone = 'UTC';
 SELECT count(*) > 0 AS installed FROM pull_up_club.install();
 \set ann '''00000000-0000-0000-0000-000000000001'''
 \set one '''10000000-0000-0000-0000-000000000001'''

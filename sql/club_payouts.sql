@@ -20,7 +20,8 @@ VALUES (:anns, :ann, 15, '2025-11', 'ann@pay.example.org'), (:bobs, :bob, 7, '20
 SELECT finance.available_dollars(:ann) AS ann, finance.available_dollars(:bob) AS bob, finance.available_dollars(:chief) AS chief;
 
 -- a request begins as pending and goes its way
-INSERT INTO finance.payout_requests (user_id, amount_dollars, payout_month, status) VALUES (:ann, 5, '2025-10', 'paid');
+INSERT INTO finance.payout_requests (id, user_id, amount_dollars, payout_month, status)
+VALUES ('20000000-0000-0000-0000-000000000009', :ann, 5, '2025-10', 'paid');
 \echo :LAST_ERROR_SQLSTATE
 SELECT pg_temp.act_as(:ann);
 UPDATE finance.payout_requests SET status = 'approved' WHERE id = :anns;

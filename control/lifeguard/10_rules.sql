@@ -44,7 +44,7 @@ CREATE FUNCTION lifeguard.read_rule(argument text) RETURNS jsonb
 LANGUAGE plpgsql STRICT STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN argument::jsonb;
-EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+EXCEPTION WHEN OTHERS THEN   -- too deep, too long, a number too large: all of it is no rule
   RETURN jsonb_build_object('kind', 'unreadable', 'argument', argument);
 END $$;
 COMMENT ON FUNCTION lifeguard.read_rule(text) IS
@@ -81,8 +81,8 @@ SELECT t.tgrelid::regclass AS relation,
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
   JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
- CROSS JOIN LATERAL unnest(lifeguard.split_arguments(t.tgargs)) WITH ORDINALITY AS a(argument, position)
- CROSS JOIN LATERAL lifeguard.read_rule(a.argument) AS r(rule)
+  LEFT JOIN LATERAL unnest(lifeguard.split_arguments(t.tgargs)) WITH ORDINALITY AS a(argument, position) ON true
+  LEFT JOIN LATERAL lifeguard.read_rule(a.argument) AS r(rule) ON true
  WHERE n.nspname = 'lifeguard' AND f.proname IN ('before_row', 'after_row') AND t.tgparentid = 0
  ORDER BY t.tgrelid::regclass::text, f.proname DESC, a.position;
 GRANT SELECT ON lifeguard.rules TO PUBLIC;
@@ -113,28 +113,40 @@ BEGIN
       DETAIL = jsonb_build_object('table', relation::text, 'rule', pattern)::text,
       HINT = format('SELECT rule FROM lifeguard.rules WHERE relation = %L::regclass; lists its rules.', relation::text);
   END IF;
-  PERFORM lifeguard.set_rules(relation, timing, kept);
+  PERFORM lifeguard.set_rules(relation, timing, CASE timing WHEN 'after' THEN coalesce(lifeguard.without_rest(kept), '{}') ELSE kept END);
 END $$;
 COMMENT ON FUNCTION lifeguard.drop_rules(regclass, text, jsonb) IS
 'Drops the rules of a table''s trigger whose keys have the values of the pattern. Raises LG012 when there is none, LG010 or LG012 when others need it.';
 
+-- An AFTER trigger that has nothing left to do is dropped: the lifecycle's definition alone is no rule there.
+CREATE FUNCTION lifeguard.without_rest(rules text[]) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN bool_and(lifeguard.read_rule(argument) ->> 'kind' = 'lifecycle') THEN '{}' ELSE rules END FROM unnest(rules) AS a(argument)
+$$;
+COMMENT ON FUNCTION lifeguard.without_rest(text[]) IS
+'The rules of an AFTER trigger as they are to be written: none when only a lifecycle''s definition is left.';
+
 CREATE FUNCTION lifeguard.drop_rule(relation regclass, rule text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  found_rule record;
-  rules      text[];
+  timing text;
+  rules  text[];
+  place  int;
 BEGIN
-  SELECT r.timing, r.position INTO found_rule FROM lifeguard.rules r
-   WHERE r.relation = drop_rule.relation AND r.rule = drop_rule.rule ORDER BY r.timing DESC, r.position LIMIT 1;
-  IF found_rule IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'LG012',
-      MESSAGE = format('table %s has no rule "%s"', relation, rule),
-      DETAIL = jsonb_build_object('table', relation::text, 'rule', rule)::text,
-      HINT = format('SELECT rule FROM lifeguard.rules WHERE relation = %L::regclass; lists its rules.', relation::text);
-  END IF;
-  rules := lifeguard.get_rules(relation, found_rule.timing);
-  PERFORM lifeguard.set_rules(relation, found_rule.timing,
-                              rules[:found_rule.position - 1] || rules[found_rule.position + 1:]);
+  FOREACH timing IN ARRAY '{before,after}'::text[] LOOP
+    rules := lifeguard.get_rules(relation, timing);   -- locks: nobody shifts the places meanwhile
+    SELECT position INTO place FROM unnest(rules) WITH ORDINALITY AS a(argument, position)
+     WHERE lifeguard.rule_name(lifeguard.read_rule(argument)) = drop_rule.rule ORDER BY position LIMIT 1;
+    IF FOUND THEN
+      rules := rules[:place - 1] || rules[place + 1:];
+      PERFORM lifeguard.set_rules(relation, timing, CASE timing WHEN 'after' THEN coalesce(lifeguard.without_rest(rules), '{}') ELSE rules END);
+      RETURN;
+    END IF;
+  END LOOP;
+  RAISE EXCEPTION USING ERRCODE = 'LG012',
+    MESSAGE = format('table %s has no rule "%s"', relation, rule),
+    DETAIL = jsonb_build_object('table', relation::text, 'rule', rule)::text,
+    HINT = format('SELECT rule FROM lifeguard.rules WHERE relation = %L::regclass; lists its rules.', relation::text);
 END $$;
 COMMENT ON FUNCTION lifeguard.drop_rule(regclass, text) IS
 'Drops the rule with this name, as lifeguard.rules shows it. Raises LG012 when there is none or when other rules need it. Only for the table''s owner.';
@@ -154,6 +166,4 @@ COMMENT ON FUNCTION lifeguard.watch_ddl() IS
 'Event trigger function: records in pg_depend what rules use when their trigger is created, also by a restore; lets only a table''s owner create one; '
 'refuses (LG010) an ALTER that a rule''s text would not survive.';
 
-CREATE EVENT TRIGGER lifeguard_watch_ddl ON ddl_command_end
-  WHEN TAG IN ('CREATE TRIGGER', 'ALTER TABLE', 'ALTER FUNCTION', 'ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER TYPE', 'ALTER DOMAIN', 'ALTER SCHEMA')
-  EXECUTE FUNCTION lifeguard.watch_ddl();
+CREATE EVENT TRIGGER lifeguard_watch_ddl ON ddl_command_end EXECUTE FUNCTION lifeguard.watch_ddl();

@@ -14,7 +14,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lifeguard.create_lifecycle(regclass, name, text[]) IS
 'Makes a column (text, varchar, enum, or a domain over one) the state of a table''s rows, and says in which states a row may be created. '
-'Until transitions are added no row may change its state. Raises LG010 (wrong column, type or state), LG011 (there is one already), 42501.';
+'Until transitions are added no row may change its state. Raises LG010 (wrong column or type), LG011 (there is one already), 42501, and the type''s own error for a state that it does not take.';
 
 CREATE FUNCTION lifeguard.drop_lifecycle(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -51,7 +51,7 @@ BEGIN
   PERFORM lifeguard.add_rule(relation, 'before', json_build_object('kind', 'transition', 'from', from_state, 'to', to_state));
 END $$;
 COMMENT ON FUNCTION lifeguard.add_transition(regclass, text, text) IS
-'Allows rows to go from one state to another. Raises LG010, LG011 (declared already), LG012 (no lifecycle), 42501.';
+'Allows rows to go from one state to another. Raises LG010, LG011 (declared already), LG012 (no lifecycle), 42501, and the type''s own error for a state that it does not take.';
 
 CREATE FUNCTION lifeguard.drop_transition(relation regclass, from_state text, to_state text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -117,19 +117,6 @@ END $$;
 COMMENT ON FUNCTION lifeguard.add_aftermath(regclass, json) IS
 'Adds an action or the keeping of history, as JSON, to a table''s AFTER trigger. For tools. Errors as set_rules().';
 
--- Drops rules of the AFTER trigger; with the last of them the lifecycle's definition goes too.
-CREATE FUNCTION lifeguard.drop_aftermath(relation regclass, pattern jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM lifeguard.drop_rules(relation, 'after', pattern);
-  IF NOT EXISTS (SELECT FROM unnest(lifeguard.get_rules(relation, 'after')) AS a(argument)
-                  WHERE lifeguard.read_rule(argument) ->> 'kind' IN ('action', 'history')) THEN
-    PERFORM lifeguard.drop_rules(relation, 'after', '{"kind": "lifecycle"}');
-  END IF;
-END $$;
-COMMENT ON FUNCTION lifeguard.drop_aftermath(regclass, jsonb) IS
-'Drops the actions, or the keeping of history, that match the pattern. For tools. Raises LG012 when there is none.';
-
 CREATE FUNCTION lifeguard.add_action(relation regclass, from_state text, to_state text, call text, on_error text DEFAULT 'abort') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -147,8 +134,8 @@ COMMENT ON FUNCTION lifeguard.add_action(regclass, text, text, text, text) IS
 
 CREATE FUNCTION lifeguard.drop_action(relation regclass, from_state text, to_state text, call text DEFAULT NULL) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT lifeguard.drop_aftermath(relation, jsonb_build_object('kind', 'action', 'from', from_state, 'to', to_state)
-                                  || CASE WHEN call IS NULL THEN '{}' ELSE jsonb_build_object('call', call) END)
+  SELECT lifeguard.drop_rules(relation, 'after', jsonb_build_object('kind', 'action', 'from', from_state, 'to', to_state)
+                              || CASE WHEN call IS NULL THEN '{}' ELSE jsonb_build_object('call', call) END)
 $$;
 COMMENT ON FUNCTION lifeguard.drop_action(regclass, text, text, text) IS
 'Drops the action with this call, or all that were declared for exactly these states. Raises LG012 when there is none.';
@@ -169,15 +156,15 @@ GRANT SELECT ON lifeguard.history TO pg_monitor;
 SELECT pg_catalog.pg_extension_config_dump('lifeguard.history', '');
 SELECT pg_catalog.pg_extension_config_dump('lifeguard.history_id_seq', '');
 COMMENT ON TABLE lifeguard.history IS
-'Who moved which row from which state to which, when, and how long each action took (milliseconds), for the tables with lifeguard.add_history(). '
+'Who moved which row from which state to which, when (moved_at, before the actions ran), and how long each action took (milliseconds), for the tables with lifeguard.add_history(). '
 'app_user is the subject of the request''s claims. Read by pg_monitor.';
 
--- The subject of the request's claims as text; never an error. Identity will bring the typed and fast form.
+-- The subject of the request's claims as text; never an error. Identity will bring the typed and fast form. Every name in it is
+-- qualified, so that it can be inlined without a search_path of its own.
 CREATE FUNCTION lifeguard.claimed_subject() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''),
-                  substring(current_setting('request.jwt.claims', true) from '"sub"\s*:\s*"([^"]*)"'))
-$$;
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(nullif(pg_catalog.current_setting('request.jwt.claim.sub', true), ''),
+                pg_catalog.substring(pg_catalog.current_setting('request.jwt.claims', true), '"sub"\s*:\s*"([^"]*)"'));
 COMMENT ON FUNCTION lifeguard.claimed_subject() IS
 'The subject (sub) of the request''s JWT claims as text, or null for nobody. Reads request.jwt.claim.sub, then request.jwt.claims. Never fails.';
 
@@ -190,11 +177,11 @@ BEGIN
   PERFORM lifeguard.add_aftermath(relation, '{"kind": "history"}');
 END $$;
 COMMENT ON FUNCTION lifeguard.add_history(regclass) IS
-'Keeps every move of a table''s rows in lifeguard.history from now on. Raises LG011 (kept already), LG012 (no lifecycle), 42501.';
+'Keeps every move of a table''s rows from one state to another in lifeguard.history from now on; not their creation. Raises LG011 (kept already), LG012 (no lifecycle), 42501.';
 
 CREATE FUNCTION lifeguard.drop_history(relation regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT lifeguard.drop_aftermath(relation, '{"kind": "history"}')
+  SELECT lifeguard.drop_rules(relation, 'after', '{"kind": "history"}')
 $$;
 COMMENT ON FUNCTION lifeguard.drop_history(regclass) IS
 'Stops keeping history; what was kept stays. Raises LG012 when none is kept.';
@@ -209,19 +196,26 @@ DECLARE
   before    pg_trigger;
   broken    record;
 BEGIN
-  SELECT r.definition INTO lifecycle FROM lifeguard.rules r
-   WHERE r.relation = check_lifecycle.relation AND r.kind = 'lifecycle' AND r.timing = 'before';
-  IF lifecycle IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'LG012', MESSAGE = format('table %s has no lifecycle', relation),
-      HINT = 'If it had one, a CASCADE may have dropped its trigger: declare it again.';
+  IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), 'USAGE') THEN
+    RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', relation);
   END IF;
-
   BEGIN
     PERFORM lifeguard.compile_rules(relation);
   EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
-    RETURN QUERY SELECT 'rules do not work', problem, 'drop the rule and declare it again';
+    RETURN QUERY SELECT 'rules do not work', problem, 'drop the rule and declare it again; lifeguard.forget() drops them all';
   END;
+
+  SELECT r.definition INTO lifecycle FROM lifeguard.rules r
+   WHERE r.relation = check_lifecycle.relation AND r.kind = 'lifecycle' AND r.timing = 'before';
+  IF lifecycle IS NULL AND problem IS NOT NULL THEN
+    RETURN;
+  ELSIF lifecycle IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG012', MESSAGE = format('table %s has no lifecycle', relation),
+      HINT = coalesce((SELECT format('It is a partition: ask for %s.', i.inhparent::regclass) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                        WHERE i.inhrelid = relation AND c.relispartition),
+                      'If it had one, a CASCADE may have dropped its trigger: declare it again.');
+  END IF;
 
   SELECT array_agg(DISTINCT state) INTO states FROM (
     SELECT jsonb_array_elements_text(lifecycle -> 'initial') AS state
@@ -294,7 +288,7 @@ BEGIN
            format('    %s --> %s', coalesce(f.id, '[*]'), t.id)
            || coalesce(' : ' || (
                 SELECT string_agg(replace(replace(replace(CASE r.kind WHEN 'guard' THEN '[' || r.message || ']' ELSE r.expression END,
-                                                          ':', '#58;'), ';', '#59;'), E'\n', ' '), ', ' ORDER BY r.kind DESC, r.position)
+                                                          ';', '#59;'), ':', '#58;'), E'\n', ' '), ', ' ORDER BY r.kind DESC, r.position)
                   FROM rule r
                  WHERE r.kind IN ('guard', 'action')
                    AND (r.from_state IS NULL OR r.from_state = e.from_state) AND (r.to_state IS NULL OR r.to_state = e.to_state)), '')

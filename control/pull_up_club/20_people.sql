@@ -64,10 +64,6 @@ BEGIN
 END $body$;
 COMMENT ON FUNCTION auth_management.create_profile() IS 'trigger: a new auth.users row gets its profile';
 REVOKE EXECUTE ON FUNCTION auth_management.create_profile() FROM PUBLIC$ddl$),
-  ('trigger', 'pull_up_club_create_profile ON auth.users', $ddl$
-CREATE TRIGGER pull_up_club_create_profile AFTER INSERT ON auth.users
-  FOR EACH ROW EXECUTE FUNCTION auth_management.create_profile()$ddl$),
-
   ('function', 'auth_management.is_admin()', $ddl$
 CREATE FUNCTION auth_management.is_admin() RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
@@ -80,6 +76,17 @@ BEGIN
   RETURN EXISTS (SELECT FROM auth_management.admin_roles WHERE user_id = member AND is_active);
 END $body$;
 COMMENT ON FUNCTION auth_management.is_admin() IS 'whether the caller, by his claims, has an active admin role; NULL for nobody'$ddl$);
+
+-- auth.users may be another's, who grants us a trigger on it. Dropping that takes its owner; dropping our function takes only us.
+INSERT INTO pull_up_club.blueprint (kind, name, make, unmake) VALUES
+  ('trigger', 'pull_up_club_create_profile ON auth.users', $ddl$
+CREATE TRIGGER pull_up_club_create_profile AFTER INSERT ON auth.users
+  FOR EACH ROW EXECUTE FUNCTION auth_management.create_profile()$ddl$, 'DROP FUNCTION auth_management.create_profile() CASCADE'),
+  -- those who signed up before
+  ('rows', 'auth_management.profiles', $ddl$
+INSERT INTO auth_management.profiles (id, email, full_name)
+SELECT u.id, to_jsonb(u) ->> 'email', to_jsonb(u) -> 'raw_user_meta_data' ->> 'full_name'
+  FROM auth.users u WHERE NOT EXISTS (SELECT FROM auth_management.profiles p WHERE p.id = u.id)$ddl$, NULL);
 
 CREATE FUNCTION auth_management.current_claim(name text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

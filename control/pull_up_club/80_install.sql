@@ -23,47 +23,50 @@ COMMENT ON FUNCTION pull_up_club.is_there(text, text) IS
 -- Of auth.users only the id matters; it belongs to whoever signs people up.
 CREATE FUNCTION pull_up_club.foreign_tables() RETURNS TABLE (relation text, lacks text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT b.name, 'is no table'
-    FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = to_regclass(b.name)
-   WHERE b.kind = 'table' AND c.relkind NOT IN ('r', 'p')
+  WITH present AS (
+    SELECT b.name, b.make, c.oid, c.relkind IN ('r', 'p') AS is_table
+      FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = CASE b.kind WHEN 'table' THEN to_regclass(b.name) END
+  )
+  SELECT name, 'is no table' FROM present WHERE NOT is_table
   UNION ALL
-  SELECT b.name, 'lacks ' || string_agg(wanted[1] || ' ' || wanted[2], ', ' ORDER BY n)
-    FROM pull_up_club.blueprint b
-    JOIN pg_class c ON c.oid = to_regclass(b.name) AND c.relkind IN ('r', 'p'),
-         regexp_matches(b.make, '^  ([a-z_]+) +([a-z]+)', 'gn') WITH ORDINALITY AS w(wanted, n)
-   WHERE b.kind = 'table' AND (b.name <> 'auth.users' OR wanted[1] = 'id')
+  SELECT name, 'lacks ' || string_agg(wanted[1] || ' ' || wanted[2], ', ' ORDER BY n)
+    FROM present, regexp_matches(make, '^  ([a-z_]+) +([a-z]+)', 'gn') WITH ORDINALITY AS w(wanted, n)
+   WHERE is_table AND (name <> 'auth.users' OR wanted[1] = 'id')
      AND NOT EXISTS (SELECT FROM pg_attribute a
-                      WHERE a.attrelid = c.oid AND a.attname = wanted[1] AND NOT a.attisdropped AND a.atttypid = to_regtype(wanted[2]))
-   GROUP BY b.name
+                      WHERE a.attrelid = present.oid AND a.attname = wanted[1] AND NOT a.attisdropped AND a.atttypid = to_regtype(wanted[2]))
+   GROUP BY name
+   ORDER BY 1
 $$;
 COMMENT ON FUNCTION pull_up_club.foreign_tables() IS 'tables that have a name of the club''s but lack its columns';
 
--- What the caller may not do and install() would have to; nothing for a superuser.
+-- What the caller may not do and install() would have to; nothing for a superuser. Asks the catalogs only: to_regclass() itself needs rights.
 CREATE FUNCTION pull_up_club.missing_rights() RETURNS TABLE (lacks text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT m.lacks FROM (
-    SELECT 'create role ' || b.name
-      FROM pull_up_club.blueprint b
-     WHERE b.kind = 'role' AND to_regrole(b.name) IS NULL
-       AND NOT (SELECT rolcreaterole AND b.make NOT LIKE '%BYPASSRLS%' FROM pg_roles WHERE rolname = current_user)
+  WITH users AS (
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'auth' AND c.relname = 'users'
+  ), wanted AS (
+    SELECT 'create role ' || name AS lacks, (SELECT rolcreaterole AND make NOT LIKE '%BYPASSRLS%' FROM pg_roles WHERE rolname = current_user) AS granted
+      FROM pull_up_club.blueprint WHERE kind = 'role' AND name NOT IN (SELECT rolname FROM pg_roles)
     UNION ALL
-    SELECT 'create schema ' || b.name
-      FROM pull_up_club.blueprint b
-     WHERE b.kind = 'schema' AND to_regnamespace(b.name) IS NULL AND NOT has_database_privilege(current_database(), 'CREATE')
+    SELECT 'create schema ' || name, has_database_privilege(current_database(), 'CREATE')
+      FROM pull_up_club.blueprint WHERE kind = 'schema' AND name NOT IN (SELECT nspname FROM pg_namespace)
     UNION ALL
-    SELECT DISTINCT 'CREATE on schema ' || n.nspname
-      FROM pull_up_club.blueprint b JOIN pg_namespace n ON n.nspname = split_part(b.name, '.', 1)
-     WHERE b.kind IN ('table', 'view') AND to_regclass(b.name) IS NULL AND NOT has_schema_privilege(n.oid, 'CREATE')
+    SELECT privilege || ' on schema ' || nspname, has_schema_privilege(n.oid, privilege)
+      FROM pull_up_club.blueprint JOIN pg_namespace n ON n.nspname = name, unnest('{USAGE,CREATE}'::text[]) AS privilege
+     WHERE kind = 'schema' AND (name <> 'auth' OR privilege = 'USAGE' OR NOT EXISTS (SELECT FROM users))
     UNION ALL
-    SELECT 'REFERENCES, TRIGGER on auth.users'
-     WHERE NOT (has_table_privilege(to_regclass('auth.users'), 'TRIGGER') AND has_table_privilege(to_regclass('auth.users'), 'REFERENCES'))
+    SELECT privilege || ' on table auth.users', has_table_privilege(oid, privilege)
+      FROM users, unnest('{SELECT,REFERENCES,TRIGGER}'::text[]) AS privilege
     UNION ALL
-    SELECT 'EXECUTE on function ' || d.objid::regprocedure
-      FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pull_up_club'
-     WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-       AND NOT has_function_privilege(d.objid, 'EXECUTE')
-  ) AS m(lacks)
-  WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+    SELECT 'EXECUTE on function ' || n.nspname || '.' || p.proname, has_function_privilege(p.oid, 'EXECUTE')
+      FROM pg_depend d
+      JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'pull_up_club'
+      JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
+      JOIN pg_namespace n ON n.oid = p.pronamespace
+  )
+  SELECT lacks FROM wanted
+   WHERE NOT granted AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+   ORDER BY 1
 $$;
 COMMENT ON FUNCTION pull_up_club.missing_rights() IS 'the rights that install() needs and its caller lacks';
 
@@ -75,8 +78,8 @@ DECLARE
 BEGIN
   FOR part IN
     SELECT b.kind, b.name, c.oid, c.relrowsecurity
-      FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = to_regclass(b.name)
-     WHERE b.kind IN ('table', 'view') AND b.name <> 'auth.users'
+      FROM pull_up_club.blueprint b
+      JOIN pg_class c ON c.oid = CASE WHEN b.kind IN ('table', 'view') AND b.name <> 'auth.users' THEN to_regclass(b.name) END
      ORDER BY b.place
   LOOP
     IF part.kind = 'view' THEN
@@ -172,7 +175,7 @@ REVOKE EXECUTE ON FUNCTION pull_up_club.install() FROM PUBLIC;
 
 -- Users, the schema auth and the roles stay in any case: they are not only the club's.
 CREATE FUNCTION pull_up_club.uninstall(keep_data boolean DEFAULT true) RETURNS SETOF text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS $$
 DECLARE
   part record;
   gone int := 0;

@@ -85,7 +85,6 @@ void report(const Action &action, const RowChange &change, const ErrorData &erro
 const ErrorData *perform(const Action &action, RowChange &change) {
     Run run = {&action, &change};
     rules::Frame &frame = *rules::current_frame;
-    frame.doing = action.label;
     const ErrorData *error = nullptr;
     if (action.go_on) {
         error = pg::try_in_subtransaction(run_action, &run);
@@ -97,7 +96,6 @@ const ErrorData *perform(const Action &action, RowChange &change) {
         run_action(&run);
         frame.call = nullptr;
     }
-    frame.doing = nullptr;
     return error;
 }
 
@@ -150,7 +148,7 @@ void act(void *rules, RowChange &change) {
     if (!find_move(aftermath, change, &move))
         return;
     const bool recorded = aftermath.keeps_history && !change.insert;
-    HistoryEntry entry;
+    HistoryEntry entry(recorded);
     for (int i = 0; i < aftermath.action_count; i++) {
         const Action &action = aftermath.actions[i];
         if (!matches(action.move, move))

@@ -1,13 +1,13 @@
 #include "pg/text.hpp"
 #include "lifecycle/history.hpp"
-#include "rules/expression.hpp"
+#include "rules/compiled.hpp"
 
 namespace lifeguard::lifecycle {
 
 // The statement that writes a move; the claims' subject is read without ever failing.
 static constexpr const char *insert_move =
-    "INSERT INTO lifeguard.history (relation, row_key, from_state, to_state, moved_by, app_user, actions) "
-    "VALUES ($1, $2::pg_catalog.jsonb, $3, $4, $5, lifeguard.claimed_subject(), $6::pg_catalog.jsonb)";
+    "INSERT INTO lifeguard.history (relation, row_key, from_state, to_state, moved_by, moved_at, app_user, actions) "
+    "VALUES ($1, $2::pg_catalog.jsonb, $3, $4, $5, $6, lifeguard.claimed_subject(), $7::pg_catalog.jsonb)";
 
 // Prepared once a backend.
 static SPIPlanPtr insert_plan = nullptr;
@@ -30,20 +30,17 @@ static Datum text_parameter(const char *text, char *null) {
 
 void HistoryEntry::store(const rules::RowChange &change, AttrNumber state_column) {
     const Oid table = get_relname_relid("history", get_namespace_oid("lifeguard", false));
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "table lifeguard.history is missing");
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
+    const Oid owner = rules::owner_of(table);
 
-    Datum values[6];
-    char nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+    Datum values[7];
+    char nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
     values[0] = ObjectIdGetDatum(change.compiled->root);
     values[1] = CStringGetTextDatum(pg::row_key(change.table, change.after));
     values[2] = text_parameter(pg::column_text(change.before, state_column), &nulls[2]);
     values[3] = text_parameter(pg::column_text(change.after, state_column), &nulls[3]);
     values[4] = text_parameter(GetUserNameFromId(change.caller, true), &nulls[4]);
-    values[5] = CStringGetTextDatum(psprintf("[%s]", actions.data == nullptr ? "" : actions.data));
+    values[5] = TimestampTzGetDatum(moved_at);
+    values[6] = CStringGetTextDatum(psprintf("[%s]", actions.data == nullptr ? "" : actions.data));
 
     Oid user;
     int security;
@@ -52,8 +49,8 @@ void HistoryEntry::store(const rules::RowChange &change, AttrNumber state_column
     const int level = rules::pin_search_path();
     SPI_connect();
     if (insert_plan == nullptr) {
-        Oid types[6] = {REGCLASSOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-        SPIPlanPtr plan = SPI_prepare(insert_move, 6, types);
+        Oid types[7] = {REGCLASSOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
+        SPIPlanPtr plan = SPI_prepare(insert_move, 7, types);
         if (plan == nullptr || SPI_keepplan(plan) != 0)
             elog(ERROR, "history could not be prepared: %s", SPI_result_code_string(SPI_result));
         insert_plan = plan;

@@ -24,7 +24,12 @@ ErrorData *try_in_subtransaction(void (*work)(void *), void *argument) {
     PG_END_TRY();
     MemoryContextSwitchTo(memory);
     CurrentResourceOwner = owner;
-    return error;
+    // as PL/pgSQL's OTHERS: a cancelled query is cancelled, and a broken assertion is no error to go on after
+    ErrorData *caught = error;
+    if (caught != nullptr &&
+        (caught->sqlerrcode == ERRCODE_QUERY_CANCELED || caught->sqlerrcode == ERRCODE_ASSERT_FAILURE))
+        ReThrowError(caught);
+    return caught;
 }
 
 } // namespace lifeguard::pg

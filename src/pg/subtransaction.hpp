@@ -6,7 +6,7 @@
 namespace lifeguard::pg {
 
 // Calls work(argument) in a subtransaction. nullptr when it succeeded; else the subtransaction was rolled back, and the
-// error is returned in the caller's memory.
+// error is returned in the caller's memory. A cancel goes through.
 ErrorData *try_in_subtransaction(void (*work)(void *), void *argument);
 
 } // namespace lifeguard::pg

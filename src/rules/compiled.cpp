@@ -40,23 +40,24 @@ void forget_all(Datum, int, uint32) {
     forget_table(0, InvalidOid);
 }
 
-// Frees stale compilations; called only while no rule runs.
+// Frees stale compilations that do not run.
 void sweep() {
+    something_stale = false;
     HASH_SEQ_STATUS scan;
     hash_seq_init(&scan, cache);
     while (auto *entry = static_cast<CacheEntry *>(hash_seq_search(&scan))) {
         Compiled **link = &entry->first;
         while (*link != nullptr) {
             Compiled *compiled = *link;
-            if (compiled->stale) {
+            if (compiled->stale && !compiled->in_use) {
                 *link = compiled->next;
                 discard(compiled);
             } else {
+                something_stale = something_stale || compiled->stale;
                 link = &compiled->next;
             }
         }
     }
-    something_stale = false;
 }
 
 // The cache's entry for a trigger, made when absent.
@@ -109,16 +110,6 @@ Oid declaring_table(Oid trigger, Oid table) {
     return table;
 }
 
-// The owner of a table.
-Oid owner_of(Oid table) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", table);
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
-}
-
 // Finds out where the rules come from and as whom they run.
 void find_origin(Relation table, Compiled *compiled) {
     const Oid self = RelationGetRelid(table);
@@ -158,6 +149,15 @@ const Feature &feature_at(int index) {
     return features[index];
 }
 
+Oid owner_of(Oid table) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+    if (!HeapTupleIsValid(tuple))
+        elog(ERROR, "cache lookup failed for relation %u", table);
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
 AttrNumber find_column(Relation table, const char *name, const char *rule) {
     const AttrNumber column = get_attnum(RelationGetRelid(table), name);
     if (column <= 0)
@@ -194,6 +194,7 @@ Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, 
     compiled->memory = memory;
     compilation = Compilation{table, timing, compiled, false, false, false, false, nullptr, nullptr, NIL};
 
+    compiled->name = pg::table_name(table);
     find_origin(table, compiled);
     const pg::Caller caller = pg::enter_owner(compiled->owner); // who must be allowed to call what the rules call
     compile_features(compilation, arguments, count);
@@ -214,23 +215,6 @@ void discard(Compiled *compiled) {
     MemoryContextDelete(compiled->memory);
 }
 
-Compiled *compiled_rules(Relation table, const Trigger &trigger, Timing timing) {
-    if (unlikely(something_stale && current_frame->outer == nullptr))
-        sweep();
-    for (Compiled *compiled = cache_entry(trigger.tgoid)->first; compiled != nullptr; compiled = compiled->next)
-        if (likely(!compiled->stale && !compiled->in_use))
-            return compiled;
-
-    Compilation compilation;
-    Compiled *compiled = compile(table, trigger.tgoid, timing, trigger.tgargs, trigger.tgnargs, compilation);
-    MemoryContextSetParent(compiled->memory, CacheMemoryContext);
-    CacheEntry *entry = cache_entry(trigger.tgoid); // looked up again: compiling may have changed the table
-    compiled->next = entry->first;
-    entry->first = compiled;
-    something_stale = something_stale || compiled->stale;
-    return compiled;
-}
-
 Oid trigger_function(Timing timing) {
     const char *name = timing == Timing::before ? "before_row" : "after_row";
     return LookupFuncName(list_make2(makeString(pstrdup("lifeguard")), makeString(pstrdup(name))), 0, nullptr, false);
@@ -243,6 +227,46 @@ const Trigger *find_trigger(Relation table, Timing timing) {
         if (triggers->triggers[i].tgfoid == function)
             return &triggers->triggers[i];
     return nullptr;
+}
+
+void check_agreement(Relation table, const Compiled *before, const Compiled *after) {
+    for (int i = 0; i < features_known; i++) {
+        void *first = before == nullptr ? nullptr : before->rules[i];
+        void *second = after == nullptr ? nullptr : after->rules[i];
+        if (features[i].agree != nullptr && (first != nullptr || second != nullptr))
+            features[i].agree(table, first, second);
+    }
+}
+
+// Refuses to act by an AFTER trigger alone: its BEFORE trigger may have gone with something that was dropped.
+static void check_companion(Relation table, const Compiled &after) {
+    const Trigger *trigger = find_trigger(table, Timing::before);
+    Compilation compilation;
+    Compiled *before = trigger == nullptr ? nullptr
+                                          : compile(table, trigger->tgoid, Timing::before, trigger->tgargs,
+                                                    trigger->tgnargs, compilation);
+    check_agreement(table, before, &after);
+    if (before != nullptr)
+        discard(before);
+}
+
+Compiled *compiled_rules(Relation table, const Trigger &trigger, Timing timing) {
+    if (unlikely(something_stale && current_frame->outer == nullptr))
+        sweep();
+    for (Compiled *compiled = cache_entry(trigger.tgoid)->first; compiled != nullptr; compiled = compiled->next)
+        if (likely(!compiled->stale && !compiled->in_use))
+            return compiled;
+
+    Compilation compilation;
+    Compiled *compiled = compile(table, trigger.tgoid, timing, trigger.tgargs, trigger.tgnargs, compilation);
+    if (timing == Timing::after)
+        check_companion(table, *compiled);
+    MemoryContextSetParent(compiled->memory, CacheMemoryContext);
+    CacheEntry *entry = cache_entry(trigger.tgoid); // looked up again: compiling may have changed the table
+    compiled->next = entry->first;
+    entry->first = compiled;
+    something_stale = something_stale || compiled->stale;
+    return compiled;
 }
 
 void init_compiled() {

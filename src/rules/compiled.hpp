@@ -16,8 +16,14 @@ Compiled *compiled_rules(Relation table, const Trigger &trigger, Timing timing);
 // Frees compiled rules that compiled_rules() did not keep.
 void discard(Compiled *compiled);
 
+// Lets every feature compare its rules in the two triggers; raises LG010 or LG012 where they do not belong together.
+void check_agreement(Relation table, const Compiled *before, const Compiled *after);
+
 // The other trigger of ours on the table, or nullptr: found by its function, since a trigger can be renamed.
 const Trigger *find_trigger(Relation table, Timing timing);
+
+// The role that owns a table.
+Oid owner_of(Oid table);
 
 // The OID of lifeguard.before_row or lifeguard.after_row.
 Oid trigger_function(Timing timing);

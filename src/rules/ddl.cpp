@@ -16,14 +16,30 @@ struct OwnTrigger {
     Timing timing;
 };
 
-// Compiles a trigger's rules as the owner would run them, and gives what they depend on.
+// The trigger in its table's cache entry; the table may have several of ours, where somebody made one by hand.
+const Trigger *lookup(const OwnTrigger &own) {
+    const TriggerDesc *triggers = own.table->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        if (triggers->triggers[i].tgoid == own.trigger)
+            return &triggers->triggers[i];
+    return nullptr;
+}
+
+// Compiles a trigger's rules as it will, and gives what they depend on.
 Compilation compile_trigger(const OwnTrigger &own) {
     Compilation compilation = {};
-    const Trigger *trigger = find_trigger(own.table, own.timing);
-    if (trigger == nullptr)
-        return compilation;
-    compile(own.table, own.trigger, own.timing, trigger->tgargs, trigger->tgnargs, compilation);
+    const Trigger *trigger = lookup(own);
+    if (trigger != nullptr)
+        compile(own.table, own.trigger, own.timing, trigger->tgargs, trigger->tgnargs, compilation);
     return compilation;
+}
+
+// Records that a trigger needs the types of a column: an enum whose labels are states, a domain and what it is over.
+void record_type(const ObjectAddress &trigger, Oid type) {
+    for (; type >= FirstNormalObjectId; type = getBaseType(type) == type ? InvalidOid : getBaseType(type)) {
+        const ObjectAddress used = {TypeRelationId, type, 0};
+        recordDependencyOn(&trigger, &used, DEPENDENCY_NORMAL);
+    }
 }
 
 // Tells pg_depend what the rules use: the server then refuses to drop it, or drops the trigger with CASCADE and says
@@ -40,6 +56,7 @@ void record_dependencies(void *argument) {
     for (int column = -1; (column = bms_next_member(compilation.columns, column)) >= 0;) {
         const ObjectAddress used = {RelationRelationId, RelationGetRelid(own.table), column};
         recordDependencyOn(&trigger, &used, DEPENDENCY_NORMAL);
+        record_type(trigger, get_atttype(RelationGetRelid(own.table), static_cast<AttrNumber>(column)));
     }
 }
 
@@ -55,6 +72,14 @@ void created(const OwnTrigger &own) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("only the owner of table %s may give it rules", pg::table_name(own.table)),
                         errdetail("Rules run as the table's owner.")));
+    const Trigger *other = find_trigger(own.table, own.timing);
+    if (other != nullptr && other->tgoid != own.trigger)
+        ereport(
+            ERROR,
+            (errcode(err::rule_exists),
+             errmsg("table %s has a trigger with lifeguard's rules already: \"%s\"", pg::table_name(own.table),
+                    other->tgname),
+             errhint("A table has one BEFORE and one AFTER trigger of lifeguard's; its functions add rules to them.")));
     OwnTrigger copy = own;
     const ErrorData *error = pg::try_in_subtransaction(record_dependencies, &copy);
     if (error != nullptr)
@@ -85,7 +110,8 @@ void altered(const OwnTrigger &own) {
 void for_each_trigger(const char *query, void (*visit)(const OwnTrigger &)) {
     const Oid functions[] = {trigger_function(Timing::before), trigger_function(Timing::after)};
     SPI_connect();
-    if (SPI_execute(psprintf(query, functions[0], functions[1]), true, 0) != SPI_OK_SELECT)
+    // not read-only: the command's own changes must be seen
+    if (SPI_execute(psprintf(query, functions[0], functions[1]), false, 0) != SPI_OK_SELECT)
         elog(ERROR, "could not look up the triggers that were changed");
     for (uint64 i = 0; i < SPI_processed; i++) {
         bool isnull;
@@ -108,25 +134,26 @@ LG_FUNCTION(lifeguard_watch_ddl) {
     if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("lifeguard.watch_ddl() is an event trigger function")));
-    const auto *event = reinterpret_cast<EventTriggerData *>(fcinfo->context);
-    const char *tag = GetCommandTagName(event->tag);
+    const std::string_view tag = GetCommandTagName(reinterpret_cast<EventTriggerData *>(fcinfo->context)->tag);
     const int level = pin_search_path();
-    if (strcmp(tag, "CREATE TRIGGER") == 0)
+    if (tag == "CREATE TRIGGER" || tag == "CREATE SCHEMA")
         for_each_trigger("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
                          "JOIN pg_catalog.pg_trigger t ON t.oid = c.objid "
                          "WHERE c.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass "
                          "AND t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
                          created);
-    else if (strcmp(tag, "ALTER SCHEMA") == 0)
+    else if (tag == "ALTER SCHEMA" || tag == "ALTER EXTENSION")
         for_each_trigger("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_trigger t "
-                         "WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
+                         "WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0 AND t.tgenabled <> 'D'",
                          altered);
-    else
-        for_each_trigger("SELECT DISTINCT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
-                         "JOIN pg_catalog.pg_depend d ON d.refclassid = c.classid AND d.refobjid = c.objid "
-                         "JOIN pg_catalog.pg_trigger t ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass "
-                         "AND t.oid = d.objid WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
-                         altered);
+    else if (tag.starts_with("ALTER "))
+        for_each_trigger(
+            "SELECT DISTINCT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
+            "JOIN pg_catalog.pg_depend d ON d.refclassid = c.classid AND d.refobjid = c.objid AND d.deptype = 'n' "
+            "JOIN pg_catalog.pg_trigger t ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass "
+            "AND t.oid = d.objid "
+            "WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0 AND t.tgenabled <> 'D'",
+            altered);
     unpin_search_path(level);
     PG_RETURN_NULL();
 }

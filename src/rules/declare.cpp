@@ -16,15 +16,18 @@ Timing timing_named(const char *name) {
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timing \"%s\" is neither before nor after", name)));
 }
 
-// Opens a table whose rules are to change, locked against others who change them, and refuses who may not.
+// Opens a table whose rules are to change, locked against others who change them, and refuses who may not: before the
+// lock, so that nobody can hold up another's table.
 Relation open_for_change(Oid table) {
+    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(table)))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("there is no table with OID %u", table)));
+    if (!pg::owns_table(table, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
     Relation relation = relation_open(table, ShareRowExclusiveLock);
     const char kind = relation->rd_rel->relkind;
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is not a table", pg::table_name(relation)),
                         errhint("Rules belong to tables; an update through a view runs the rules of its table.")));
-    if (!pg::owns_table(table, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(relation));
     return relation;
 }
 
@@ -44,13 +47,46 @@ Compiled *check_rules(Relation table, Timing timing, char **arguments, int count
     return count == 0 ? nullptr : compile(table, InvalidOid, timing, arguments, count, compilation);
 }
 
-// Lets every feature compare its rules in the two triggers.
-void check_agreement(Relation table, const Compiled *before, const Compiled *after) {
-    for (int i = 0; i < feature_count(); i++) {
-        void *first = before == nullptr ? nullptr : before->rules[i];
-        void *second = after == nullptr ? nullptr : after->rules[i];
-        if (feature_at(i).agree != nullptr && (first != nullptr || second != nullptr))
-            feature_at(i).agree(table, first, second);
+// The name of the trigger to write: the present one's, since it may have been renamed.
+const char *trigger_name(Timing timing, const Trigger *existing) {
+    if (existing != nullptr)
+        return existing->tgname;
+    return timing == Timing::before ? "lifeguard_before" : "lifeguard_after";
+}
+
+// Refuses to replace a trigger that only has the name of ours.
+void refuse_namesake(Relation table, const char *name) {
+    const TriggerDesc *triggers = table->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        const Oid function = triggers->triggers[i].tgfoid;
+        if (strcmp(triggers->triggers[i].tgname, name) == 0 && function != trigger_function(Timing::before) &&
+            function != trigger_function(Timing::after))
+            ereport(ERROR,
+                    (errcode(ERRCODE_DUPLICATE_OBJECT),
+                     errmsg("table %s has a trigger \"%s\" that is not lifeguard's", pg::table_name(table), name),
+                     errhint("Rename that trigger."), errtable(table)));
+    }
+}
+
+// Refuses to give a partitioned table rules over the heads of partitions that have their own: theirs would be lost.
+void refuse_rules_below(Relation table, Timing timing) {
+    if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+        return;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(RelationGetRelid(table), ShareRowExclusiveLock, nullptr)) {
+        if (lfirst_oid(cell) == RelationGetRelid(table))
+            continue;
+        Relation partition = relation_open(lfirst_oid(cell), NoLock);
+        const Trigger *trigger = find_trigger(partition, timing);
+        if (trigger != nullptr && !trigger->tgisclone)
+            ereport(ERROR,
+                    (errcode(err::rule_exists),
+                     errmsg("partition %s of table %s has rules of its own", pg::table_name(partition),
+                            pg::table_name(table)),
+                     errhint("lifeguard.forget('%s') drops them; then declare all rules on the partitioned table.",
+                             pg::table_name(partition)),
+                     errtable(partition)));
+        relation_close(partition, NoLock);
     }
 }
 
@@ -97,12 +133,9 @@ const char *event_list(const Compilation &compilation) {
     return events.data;
 }
 
-// Creates or replaces the trigger with these arguments; a trigger that was disabled stays so.
-void write_trigger(Relation table, Timing timing, const Trigger *existing, const Compilation &compilation,
-                   char **arguments, int count) {
-    const char *name = existing != nullptr        ? existing->tgname
-                       : timing == Timing::before ? "lifeguard_before"
-                                                  : "lifeguard_after";
+// The command that creates or replaces the trigger with these arguments.
+const char *create_command(Relation table, Timing timing, const char *name, const Compilation &compilation,
+                           char **arguments, int count) {
     StringInfoData command;
     initStringInfo(&command);
     appendStringInfo(&command, "CREATE OR REPLACE TRIGGER %s %s %s ON %s FOR EACH ROW%s EXECUTE FUNCTION lifeguard.%s(",
@@ -112,13 +145,7 @@ void write_trigger(Relation table, Timing timing, const Trigger *existing, const
     for (int i = 0; i < count; i++)
         appendStringInfo(&command, "%s%s", i == 0 ? "" : ", ", quote_literal_cstr(arguments[i]));
     appendStringInfoChar(&command, ')');
-    const char *disabled =
-        existing != nullptr && existing->tgenabled == TRIGGER_DISABLED
-            ? psprintf("ALTER TABLE %s DISABLE TRIGGER %s", pg::table_name(table), quote_identifier(name))
-            : nullptr;
-    execute(command.data);
-    if (disabled != nullptr)
-        execute(disabled);
+    return command.data;
 }
 
 // The rules of an array argument as C strings; NULL elements are refused.
@@ -135,23 +162,43 @@ char **strings(ArrayType *array, int *count) {
     return texts;
 }
 
-// Replaces the rules of one timing, checked against the other's.
-void replace_rules(Relation table, Timing timing, char **arguments, int count) {
-    const Timing other = timing == Timing::before ? Timing::after : Timing::before;
-    const Trigger *existing = find_trigger(table, timing);
-    const Trigger *companion = find_trigger(table, other);
-    refuse_inherited(table, existing);
-
-    Compilation compilation = {}, unused;
+// Compiles the new rules of one timing and holds them against the other's. Dropping all rules asks only whether the
+// other trigger can do without them, so that what cannot be read can be forgotten.
+void check_change(Relation table, Timing timing, char **arguments, int count, Compilation &compilation) {
+    const Trigger *companion = find_trigger(table, timing == Timing::before ? Timing::after : Timing::before);
     Compiled *compiled = check_rules(table, timing, arguments, count, compilation);
-    Compiled *rest =
-        companion == nullptr ? nullptr : check_rules(table, other, companion->tgargs, companion->tgnargs, unused);
+    if (companion == nullptr || (count == 0 && timing == Timing::after)) {
+        check_agreement(table, timing == Timing::before ? compiled : nullptr,
+                        timing == Timing::before ? nullptr : compiled);
+        return;
+    }
+    Compilation unused;
+    Compiled *rest = check_rules(table, timing == Timing::before ? Timing::after : Timing::before, companion->tgargs,
+                                 companion->tgnargs, unused);
     check_agreement(table, timing == Timing::before ? compiled : rest, timing == Timing::before ? rest : compiled);
+}
 
-    if (count > 0)
-        write_trigger(table, timing, existing, compilation, arguments, count);
-    else if (existing != nullptr)
-        execute(psprintf("DROP TRIGGER %s ON %s", quote_identifier(existing->tgname), pg::table_name(table)));
+// Replaces the rules of one timing, and closes the table: ALTER TABLE wants it unused. A trigger that was disabled
+// stays so.
+void replace_rules(Relation table, Timing timing, char **arguments, int count) {
+    const Trigger *existing = find_trigger(table, timing);
+    const char *name = pstrdup(trigger_name(timing, existing));
+    const bool exists = existing != nullptr;
+    const bool disabled = exists && existing->tgenabled == TRIGGER_DISABLED;
+    refuse_inherited(table, existing);
+    refuse_namesake(table, name);
+    refuse_rules_below(table, timing);
+
+    Compilation compilation = {};
+    check_change(table, timing, arguments, count, compilation);
+    const char *on = pg::table_name(table);
+    const char *command = count > 0 ? create_command(table, timing, name, compilation, arguments, count)
+                                    : psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), on);
+    relation_close(table, NoLock);
+    if (count > 0 || exists)
+        execute(command);
+    if (count > 0 && disabled)
+        execute(psprintf("ALTER TABLE %s DISABLE TRIGGER %s", on, quote_identifier(name)));
 }
 
 } // namespace
@@ -189,7 +236,6 @@ LG_FUNCTION(lifeguard_set_rules) {
     int count;
     char **arguments = strings(PG_GETARG_ARRAYTYPE_P(2), &count);
     replace_rules(table, timing_named(text_to_cstring(PG_GETARG_TEXT_PP(1))), arguments, count);
-    relation_close(table, NoLock);
     PG_RETURN_VOID();
 }
 

@@ -2,6 +2,7 @@
 #include "pg/text.hpp"
 #include "rules/expression.hpp"
 #include "rules/feature.hpp"
+#include "rules/nesting.hpp"
 
 namespace lifeguard::rules {
 
@@ -65,6 +66,9 @@ Node *parse_single_expression(const char *source, const char *label) {
         ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s is not a single SQL expression", label),
                         errdetail_internal("%s", pg::Detail().add("expression", source).text()),
                         errhint("Write one expression over old and new; put a query in parentheses.")));
+    if (IsA(target->val, ColumnRef) && IsA(llast(castNode(ColumnRef, target->val)->fields), A_Star))
+        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s is a list of all columns, not an expression", label),
+                        errhint("Name a column, or the row itself: new.")));
     return target->val;
 }
 
@@ -75,15 +79,17 @@ void refuse_unavailable_columns(Relation table, Node *node, const char *label, P
         const auto *var = lfirst_node(Var, cell);
         if (var->varattno < 0)
             ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s refers to a system column", label)));
-        if (var->varattno == 0 || purpose == Purpose::action || var->varno != PRS2_NEW_VARNO)
+        if (purpose == Purpose::action || var->varno != PRS2_NEW_VARNO)
             continue;
-        const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), var->varattno - 1);
-        if (attribute->attgenerated != '\0')
-            ereport(
-                ERROR,
-                (errcode(err::invalid_rule),
-                 errmsg("%s refers to new.%s, a generated column", label, NameStr(attribute->attname)),
-                 errhint("Generated columns are computed after the rules have run; use the columns it is made of.")));
+        for (int i = 0; i < RelationGetNumberOfAttributes(table); i++) {
+            const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), i);
+            if (attribute->attgenerated != '\0' && (var->varattno == 0 || var->varattno == attribute->attnum))
+                ereport(ERROR,
+                        (errcode(err::invalid_rule),
+                         errmsg("%s refers to new.%s, a generated column", label, NameStr(attribute->attname)),
+                         errhint("Generated columns are computed after the rules have run; use the columns it is "
+                                 "made of, and name them instead of the whole row.")));
+        }
     }
 }
 
@@ -118,14 +124,23 @@ Node *coerce(ParseState *parse, Relation table, Node *node, const char *label, P
     return coerced;
 }
 
-// True for a function whose body the server does not know: it may resolve names by search_path.
+// Built-in functions that are not immutable, and yet depend on no name.
+constexpr Oid nameless_functions[] = {
+    F_NOW,    F_STATEMENT_TIMESTAMP, F_CLOCK_TIMESTAMP, F_CURRENT_SETTING_TEXT, F_CURRENT_SETTING_TEXT_BOOL,
+    F_CONCAT, F_GEN_RANDOM_UUID};
+
+// True for a function that may resolve names by search_path: any whose body the server does not know, and built-in ones
+// that look outside their arguments, as to_regclass() does.
 bool is_foreign_function(Oid function, void *) {
+    for (const Oid nameless : nameless_functions)
+        if (function == nameless)
+            return false;
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple))
         return true;
     const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     // our own C functions pin the path themselves where they run what others wrote
-    bool foreign = form->prolang != INTERNALlanguageId;
+    bool foreign = form->prolang != INTERNALlanguageId || form->provolatile != PROVOLATILE_IMMUTABLE;
     if (form->prolang == ClanguageId) {
         bool isnull;
         const Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &isnull);
@@ -164,15 +179,13 @@ Node *resolve_row_reference(ParseState *parse, ColumnRef *reference, Node *resol
 
     auto *parameter = makeNode(Param);
     AttrNumber column = 0;
-    if (length == 2) {
-        if (!IsA(lsecond(reference->fields), String))
-            return nullptr;
+    if (length == 2 && IsA(lsecond(reference->fields), String)) {
         column = get_attnum(expression->table, strVal(lsecond(reference->fields)));
         if (column <= 0)
             return nullptr;
         get_atttypetypmodcoll(expression->table, column, &parameter->paramtype, &parameter->paramtypmod,
                               &parameter->paramcollid);
-    } else {
+    } else { // new or new.*
         parameter->paramtype = get_rel_type_id(expression->table);
         parameter->paramtypmod = -1;
         parameter->paramcollid = InvalidOid;
@@ -195,11 +208,9 @@ void set_up_parser(ParseState *parse, void *expression) {
 
 // Prepares the query of an expression with sub-selects or sets, once for each compilation.
 void prepare_query(Expression &expression) {
-    const char *form = expression.purpose == Purpose::stamp
-                           ? psprintf("SELECT CAST((%s\n) AS %s)", expression.source,
-                                      format_type_extended(expression.type, expression.typmod,
-                                                           FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY))
-                           : psprintf("SELECT (%s\n)", expression.source);
+    const char *form =
+        psprintf(expression.purpose == Purpose::guard ? "SELECT CAST((%s\n) AS pg_catalog.bool)" : "SELECT (%s\n)",
+                 expression.source);
     SPIPrepareOptions options = {};
     options.parserSetup = set_up_parser;
     options.parserSetupArg = &expression;
@@ -223,7 +234,7 @@ ParamListInfo bind(const Expression &expression, const RowChange &change) {
         if (whole) {
             parameter.ptype = RelationGetForm(change.table)->reltype;
             parameter.value = ExecFetchSlotHeapTupleDatum(row);
-            parameter.isnull = row == change.compiled->no_row;
+            parameter.isnull = false;
         } else {
             const int column = is_new ? number - columns : number;
             parameter.ptype = TupleDescAttr(RelationGetDescr(change.table), column - 1)->atttypid;
@@ -247,7 +258,13 @@ Datum evaluate_query(Expression &expression, const RowChange &change, bool *isnu
     if (SPI_execute_plan_extended(expression.plan, &options) != SPI_OK_SELECT)
         elog(ERROR, "%s could not be run: %s", expression.label, SPI_result_code_string(SPI_result));
     if (SPI_processed > 0 && expression.purpose != Purpose::action) {
-        const Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+        Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+        if (expression.state != nullptr) { // a stamp's conversion to its column
+            ExprContext *row = change.compiled->expressions;
+            row->caseValue_datum = value;
+            row->caseValue_isNull = *isnull;
+            value = ExecEvalExprSwitchContext(expression.state, row, isnull);
+        }
         if (!*isnull) {
             int16 length;
             bool by_value;
@@ -273,6 +290,7 @@ AnalyzedExpression analyze_expression(Relation table, const char *source, const 
     parse->p_sourcetext = source;
     add_row_names(parse, table);
     Node *node = transformExpr(parse, parse_single_expression(source, label), EXPR_KIND_SELECT_TARGET);
+    Node *result = exprType(node) == UNKNOWNOID ? coerce_to_specific_type(parse, node, TEXTOID, "rule") : node;
     node = coerce(parse, table, node, label, purpose, column);
     assign_expr_collations(parse, node);
     if (parse->p_hasAggs || parse->p_hasWindowFuncs)
@@ -283,12 +301,25 @@ AnalyzedExpression analyze_expression(Relation table, const char *source, const 
         ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s returns a set; one value is needed", label)));
     refuse_unavailable_columns(table, node, label, purpose);
     *needs_query = parse->p_hasSubLinks || parse->p_hasTargetSRFs;
-    const AnalyzedExpression analyzed{node, parse->p_rtable};
+    const AnalyzedExpression analyzed{node, result, parse->p_rtable};
     free_parsestate(parse);
 
     unpin_search_path(level);
     context.pop();
     return analyzed;
+}
+
+// Converts what a stamp's query returns as an assignment to the column would: too long is an error, not cut.
+static ExprState *compile_conversion(Relation table, Node *result, const char *label, AttrNumber column) {
+    auto *placeholder = makeNode(CaseTestExpr);
+    placeholder->typeId = exprType(result);
+    placeholder->typeMod = exprTypmod(result);
+    placeholder->collation = exprCollation(result);
+    ParseState *parse = make_parsestate(nullptr);
+    Node *converted = coerce(parse, table, reinterpret_cast<Node *>(placeholder), label, Purpose::stamp, column);
+    assign_expr_collations(parse, converted);
+    free_parsestate(parse);
+    return ExecInitExpr(expression_planner(reinterpret_cast<Expr *>(converted)), nullptr);
 }
 
 Expression *compile_expression(Relation table, const char *source, const char *label, Purpose purpose,
@@ -312,8 +343,11 @@ Expression *compile_expression(Relation table, const char *source, const char *l
         expression->type = attribute->atttypid;
         expression->typmod = attribute->atttypmod;
     }
-    if (needs_query)
+    if (needs_query) {
+        if (purpose == Purpose::stamp)
+            expression->state = compile_conversion(table, found->result, label, column);
         return expression;
+    }
 
     ContextEntry context{{label, pg::table_name(table), nullptr}, {}};
     context.push();
@@ -328,10 +362,10 @@ Expression *compile_expression(Relation table, const char *source, const char *l
 }
 
 Datum evaluate(Expression &expression, RowChange &change, bool *isnull) {
-    ContextEntry context{{expression.label, "", nullptr}, {}};
-    context.where.table = RelationGetRelationName(change.table);
+    ContextEntry context{{expression.label, change.compiled->name, nullptr}, {}};
     context.push();
     const int level = expression.runs_foreign_code ? pin_search_path() : 0;
+    current_frame->doing = expression.label;
     Datum result;
     if (expression.call != nullptr) {
         ExprContext *row = change.compiled->expressions;
@@ -341,6 +375,7 @@ Datum evaluate(Expression &expression, RowChange &change, bool *isnull) {
     } else {
         result = evaluate_query(expression, change, isnull);
     }
+    current_frame->doing = nullptr;
     if (level > 0)
         unpin_search_path(level);
     context.pop();

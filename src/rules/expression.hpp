@@ -22,7 +22,7 @@ struct Expression {
     int columns;            // of the table
     bool runs_foreign_code; // calls functions whose bodies resolve names: the search_path must be pinned
     Node *call;             // nullptr when it needs a query: then it runs by SPI
-    ExprState *state;
+    ExprState *state;       // of `call`, or of a stamp's conversion when it needs a query
     SPIPlanPtr plan;
     Bitmapset *parameters; // which columns of old and new the query uses
 };
@@ -30,6 +30,7 @@ struct Expression {
 // An analyzed expression and the range table its Vars refer to: what pg_depend is told.
 struct AnalyzedExpression {
     Node *node;
+    Node *result; // before it was converted to what its purpose needs
     List *range_table;
 };
 

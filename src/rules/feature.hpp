@@ -16,6 +16,7 @@ constexpr int max_features = 16;
 struct Compiled {
     Oid trigger;
     Oid table;
+    const char *name; // of the table, as SQL writes it
     Timing timing;
     MemoryContext memory;
     bool stale;  // something it was made from has changed

@@ -83,6 +83,7 @@ HeapTuple fire(TriggerData *data, Timing timing) {
         Compiled *found = compiled_rules(data->tg_relation, *data->tg_trigger, timing);
         rules = found;
         found->in_use = true;
+        frame.table = found->name;
         pg::enter_owner(found->owner);
         ResetExprContext(found->expressions);
         if (timing == Timing::before) {
