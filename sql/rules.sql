@@ -2,7 +2,6 @@
 \set SHOW_CONTEXT never
 \pset format unaligned
 \pset tuples_only on
-\pset null (null)
 SET client_min_messages = notice;
 CREATE SCHEMA works;
 CREATE TABLE works.jobs (id int PRIMARY KEY, state text NOT NULL, note text, worth int, done_at timestamptz, updated_at timestamptz);
@@ -255,19 +254,19 @@ UPDATE works.jobs SET worth = 1;
 DROP TRIGGER wrong ON works.jobs;
 -- the view of rules shows whatever there is, and never fails
 CREATE TABLE works.odd (id int);
-CREATE TRIGGER odd BEFORE UPDATE ON works.odd FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row('{"kind": 1e1000000}', '{"kind": "\ud800"}', '[]', 'null', '{"kind": null}', '');
 DO $$ BEGIN
-  EXECUTE format('CREATE TRIGGER deep BEFORE INSERT ON works.odd FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row(%L)', repeat('[', 20000));
+  EXECUTE format('CREATE TRIGGER odd BEFORE UPDATE ON works.odd FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row(%L, %L, %L, %L, %L, %L, %L)',
+                 '{"kind": 1e1000000}', '{"kind": "\ud800"}', '[]', 'null', '{"kind": null}', '', repeat('[', 20000));
 END $$;
 SELECT rule, left(definition::text, 40) FROM lifeguard.rules;
 SELECT lifeguard.forget('works.odd');
 SELECT count(*) FROM lifeguard.rules;
--- at most one of each: a second one by hand is refused
+-- at most one of each: a second one by hand is refused, whatever its name
 SELECT lifeguard.create_lifecycle('works.jobs', 'state', '{open}');
 \set VERBOSITY sqlstate
+CREATE TRIGGER a_second BEFORE INSERT ON works.jobs FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row('{"kind": "keep_updated_at", "column": "updated_at"}');
 CREATE TRIGGER second BEFORE INSERT ON works.jobs FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row('{"kind": "keep_updated_at", "column": "updated_at"}');
 SELECT count(*) FROM pg_trigger WHERE tgrelid = 'works.jobs'::regclass;
-DROP TRIGGER IF EXISTS second ON works.jobs;
 \set VERBOSITY default
 -- renamed by hand it is found again
 ALTER TRIGGER lifeguard_before ON works.jobs RENAME TO a_first;
@@ -276,11 +275,13 @@ SELECT tgname, rule FROM pg_trigger t JOIN lifeguard.rules r ON r.relation = t.t
 SELECT lifeguard.forget('works.jobs');
 -- the functions are row triggers for INSERT and UPDATE and nothing else
 SELECT lifeguard.before_row();
-CREATE TRIGGER wrong BEFORE DELETE ON works.jobs FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row('{"kind": "keep_updated_at", "column": "updated_at"}');
+CREATE TRIGGER wrong AFTER DELETE ON works.jobs FOR EACH ROW
+  EXECUTE FUNCTION lifeguard.after_row('{"kind": "lifecycle", "column": "state", "initial": ["open"]}', '{"kind": "history"}');
 DELETE FROM works.jobs;
 \echo :SQLSTATE
 DROP TRIGGER wrong ON works.jobs;
-CREATE TRIGGER wrong AFTER UPDATE ON works.jobs FOR EACH STATEMENT EXECUTE FUNCTION lifeguard.after_row('{"kind": "keep_updated_at", "column": "updated_at"}');
+CREATE TRIGGER wrong AFTER UPDATE ON works.jobs FOR EACH STATEMENT
+  EXECUTE FUNCTION lifeguard.after_row('{"kind": "lifecycle", "column": "state", "initial": ["open"]}', '{"kind": "history"}');
 UPDATE works.jobs SET worth = 1;
 \echo :SQLSTATE
 DROP TRIGGER wrong ON works.jobs;
@@ -289,6 +290,7 @@ UPDATE works.jobs SET worth = 1;
 \echo :SQLSTATE
 DROP TRIGGER wrong ON works.jobs;
 CREATE TRIGGER wrong INSTEAD OF UPDATE ON works.open_jobs FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row('{"kind": "keep_updated_at", "column": "updated_at"}');
+UPDATE works.jobs SET state = 'open';
 UPDATE works.open_jobs SET worth = 1;
 \echo :SQLSTATE
 DROP TRIGGER wrong ON works.open_jobs;

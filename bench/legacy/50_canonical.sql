@@ -17,7 +17,12 @@ SELECT id, user_id, video_url, platform, pull_up_count, actual_pull_up_count, st
   FROM public.submissions;
 CREATE VIEW content.badges AS SELECT * FROM public.badges;
 CREATE VIEW content.user_badges AS SELECT * FROM public.user_badges;
-CREATE VIEW content.monthly_graphics AS SELECT * FROM public.monthly_graphics;
+-- A card drawn again for another submission of the month keeps the first one's improvement there: the cascade forgets to update it.
+CREATE VIEW content.monthly_graphics AS
+SELECT id, submission_id, user_id, month_year, email, full_name, current_pullups, current_badge_name, current_badge_image_url,
+       previous_pullups, previous_badge_name, current_pullups - previous_pullups AS improvement, next_badge_name, next_badge_pullups,
+       email_sent, email_sent_at, created_at, updated_at
+  FROM public.monthly_graphics;
 
 CREATE VIEW finance.weekly_pools AS
 SELECT id, week_start_date, week_end_date, total_amount_dollars, remaining_amount_dollars, spent_dollars::int, month_year,

@@ -109,7 +109,7 @@ BEGIN
                   WHERE lifeguard.read_rule(argument) ->> p.key IS DISTINCT FROM p.value);
   IF cardinality(kept) = cardinality(before) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG012',
-      MESSAGE = format('table %s has no such rule: %s', relation, lifeguard.rule_name(pattern)),
+      MESSAGE = format('table %s has no such rule: %s', relation, rtrim(lifeguard.rule_name(pattern), ': ')),
       DETAIL = jsonb_build_object('table', relation::text, 'rule', pattern)::text,
       HINT = format('SELECT rule FROM lifeguard.rules WHERE relation = %L::regclass; lists its rules.', relation::text);
   END IF;

@@ -1,8 +1,8 @@
 -- The club's schemas, and the blueprint: what install() makes, in this order.
 --
--- Functions and settings belong to the extension. Roles, tables, indexes, views and rules are the application's: each module
--- puts them into the blueprint, install() makes what is absent, uninstall() takes it back in the opposite order. pg_dump, ALTER TABLE
--- and migrations then treat them as they treat any other table.
+-- Functions and settings belong to the extension. Roles, tables, indexes, views and rules are the application's: each
+-- module puts them into the blueprint, install() makes what is absent, uninstall() takes it back in the opposite order.
+-- pg_dump, ALTER TABLE and migrations then treat them as they treat any other table.
 
 CREATE SCHEMA pull_up_club;
 COMMENT ON SCHEMA pull_up_club IS 'the Pull-Up Club: its settings, its time, install and uninstall';
@@ -30,7 +30,8 @@ END $$;
 
 CREATE TABLE pull_up_club.blueprint (
   place  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  kind   text NOT NULL CHECK (kind IN ('role', 'schema', 'table', 'constraint', 'index', 'view', 'function', 'trigger', 'rows', 'rule')),
+  kind   text NOT NULL CHECK (kind IN ('role', 'schema', 'table', 'constraint', 'index', 'view', 'function', 'trigger',
+                                       'rows', 'rule')),
   name   text NOT NULL,     -- as regclass or regprocedure reads it; 'x ON table' for triggers, constraints and rules
   make   text NOT NULL,     -- the statement that makes it
   unmake text               -- the statement that takes it back, where that is not DROP KIND NAME

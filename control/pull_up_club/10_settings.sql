@@ -17,15 +17,19 @@ CREATE TABLE pull_up_club.settings (
   auto_create_pools    boolean NOT NULL DEFAULT true,
   max_pull_ups         int     NOT NULL DEFAULT 1000   CHECK (max_pull_ups BETWEEN 1 AND 100000)
 );
-COMMENT ON TABLE pull_up_club.settings IS 'the club''s settings, exactly one row; change it by UPDATE or pull_up_club.set(name, value)';
+COMMENT ON TABLE pull_up_club.settings IS
+  'the club''s settings, exactly one row; change it by UPDATE or pull_up_club.set(name, value)';
 
 -- set() shows these to who gives a wrong value.
-COMMENT ON COLUMN pull_up_club.settings.time_zone           IS 'a name of pg_timezone_names; every date of the club is taken there';
+COMMENT ON COLUMN pull_up_club.settings.time_zone           IS
+  'a name of pg_timezone_names; every date of the club is taken there';
 COMMENT ON COLUMN pull_up_club.settings.pool_dollars        IS 'what a new weekly pool holds: 1 to 1000000 dollars';
 COMMENT ON COLUMN pull_up_club.settings.monthly_cap_dollars IS 'the most a calendar month pays: 0 to 100000000 dollars';
-COMMENT ON COLUMN pull_up_club.settings.monthly_cap_scope   IS 'whom the month''s cap counts for: club (all members together) or member (each)';
+COMMENT ON COLUMN pull_up_club.settings.monthly_cap_scope   IS
+  'whom the month''s cap counts for: club (all members together) or member (each)';
 COMMENT ON COLUMN pull_up_club.settings.cooldown_days       IS 'days from an approval to the next submission: 0 to 366';
-COMMENT ON COLUMN pull_up_club.settings.auto_create_pools   IS 'whether an approval makes its week''s pool when there is none: true or false';
+COMMENT ON COLUMN pull_up_club.settings.auto_create_pools   IS
+  'whether an approval makes its week''s pool when there is none: true or false';
 COMMENT ON COLUMN pull_up_club.settings.max_pull_ups        IS 'the most that one submission may count: 1 to 100000';
 
 -- A restored dump (or anybody) who inserts a row replaces the one that is there; nobody takes it away.
@@ -36,15 +40,18 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LG110',
       MESSAGE = 'INVALID_SETTING: the club''s settings are one row that stays',
       DETAIL = jsonb_build_object('table', 'pull_up_club.settings', 'operation', TG_OP),
-      HINT = 'Change it: UPDATE pull_up_club.settings SET pool_dollars = 300, or SELECT pull_up_club.set(''pool_dollars'', ''300'').';
+      HINT = 'Change it: UPDATE pull_up_club.settings SET pool_dollars = 300, '
+             'or SELECT pull_up_club.set(''pool_dollars'', ''300'').';
   END IF;
   UPDATE pull_up_club.settings
-     SET (time_zone, pool_dollars, monthly_cap_dollars, monthly_cap_scope, cooldown_days, auto_create_pools, max_pull_ups)
+     SET (time_zone, pool_dollars, monthly_cap_dollars, monthly_cap_scope, cooldown_days, auto_create_pools,
+          max_pull_ups)
        = (new.time_zone, new.pool_dollars, new.monthly_cap_dollars, new.monthly_cap_scope, new.cooldown_days,
           new.auto_create_pools, new.max_pull_ups);
   RETURN CASE WHEN FOUND THEN NULL ELSE new END;
 END $$;
-COMMENT ON FUNCTION pull_up_club.keep_settings() IS 'trigger: an inserted row replaces the settings; DELETE and TRUNCATE are refused (LG110)';
+COMMENT ON FUNCTION pull_up_club.keep_settings() IS
+  'trigger: an inserted row replaces the settings; DELETE and TRUNCATE are refused (LG110)';
 
 INSERT INTO pull_up_club.settings DEFAULT VALUES;
 CREATE TRIGGER keep_settings BEFORE INSERT OR DELETE ON pull_up_club.settings
@@ -72,7 +79,8 @@ BEGIN
       HINT = (SELECT 'There are ' || string_agg(a.attname, ', ' ORDER BY a.attnum) || '.' FROM pg_attribute a
                WHERE a.attrelid = 'pull_up_club.settings'::regclass AND a.attnum > 1 AND NOT a.attisdropped);
   END IF;
-  EXECUTE format('UPDATE pull_up_club.settings SET %1$I = %2$L::%3$s RETURNING %1$I::text', name, value, kind) INTO STRICT result;
+  EXECUTE format('UPDATE pull_up_club.settings SET %1$I = %2$L::%3$s RETURNING %1$I::text', name, value, kind)
+    INTO STRICT result;
   RETURN result;
 EXCEPTION
   WHEN data_exception OR check_violation OR not_null_violation THEN
@@ -82,5 +90,6 @@ EXCEPTION
       HINT = format('%s: %s.', name, meaning);
 END $$;
 COMMENT ON FUNCTION pull_up_club.set(text, text) IS
-  'changes one setting and returns it as it now is; LG110 INVALID_SETTING for an unknown name or a value out of its range';
+  'changes one setting and returns it as it now is; LG110 INVALID_SETTING for an unknown name or a value out of its '
+  'range';
 REVOKE EXECUTE ON FUNCTION pull_up_club.set(text, text) FROM PUBLIC;

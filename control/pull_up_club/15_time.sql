@@ -15,9 +15,11 @@ COMMENT ON FUNCTION pull_up_club.month_of(timestamptz) IS 'the month (YYYY-MM) o
 -- Months of 28 to 31 days and days of 23 to 25 hours are the zone's affair, so days are added there.
 CREATE FUNCTION pull_up_club.days_after(at timestamptz, days int) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT ((at AT TIME ZONE s.time_zone) + make_interval(days => $2)) AT TIME ZONE s.time_zone FROM pull_up_club.settings s
+  SELECT ((at AT TIME ZONE s.time_zone) + make_interval(days => $2)) AT TIME ZONE s.time_zone
+    FROM pull_up_club.settings s
 $$;
-COMMENT ON FUNCTION pull_up_club.days_after(timestamptz, int) IS 'the moment so many of the club''s days later, at the same time of day';
+COMMENT ON FUNCTION pull_up_club.days_after(timestamptz, int) IS
+  'the moment so many of the club''s days later, at the same time of day';
 
 CREATE FUNCTION pull_up_club.check_month(month text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -30,4 +32,5 @@ BEGIN
     DETAIL = jsonb_build_object('month', month),
     HINT = 'Write it as YYYY-MM, for instance 2026-11.';
 END $$;
-COMMENT ON FUNCTION pull_up_club.check_month(text) IS 'gives back a month written YYYY-MM; LG112 INVALID_MONTH for anything else';
+COMMENT ON FUNCTION pull_up_club.check_month(text) IS
+  'gives back a month written YYYY-MM; LG112 INVALID_MONTH for anything else';

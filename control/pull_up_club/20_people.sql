@@ -21,7 +21,8 @@ CREATE TABLE auth_management.profiles (
   created_at           timestamptz NOT NULL DEFAULT now(),
   updated_at           timestamptz NOT NULL DEFAULT now(),
   CONSTRAINT profiles_valid CHECK (role IN ('user', 'admin', 'influencer') AND age BETWEEN 1 AND 150)
-)$ddl$),
+);
+COMMENT ON TABLE auth_management.profiles IS 'a member: what he says of himself, his role, where he is paid'$ddl$),
 
   ('table', 'auth_management.admin_roles', $ddl$
 CREATE TABLE auth_management.admin_roles (
@@ -30,7 +31,8 @@ CREATE TABLE auth_management.admin_roles (
   role       text NOT NULL DEFAULT 'admin',
   is_active  boolean NOT NULL DEFAULT true,
   created_at timestamptz NOT NULL DEFAULT now()
-)$ddl$),
+);
+COMMENT ON TABLE auth_management.admin_roles IS 'who may decide for the club'$ddl$),
 
   -- A profile and its admin role name each other: the one goes with the profile, the other link is only emptied.
   ('constraint', 'profiles_admin_role ON auth_management.profiles', $ddl$
@@ -46,12 +48,14 @@ CREATE TABLE auth_management.payout_exclusions (
   ends_at    timestamptz,                               -- not included; NULL: until further notice
   created_at timestamptz NOT NULL DEFAULT now(),
   CONSTRAINT payout_exclusions_valid CHECK (ends_at > starts_at)
-)$ddl$),
+);
+COMMENT ON TABLE auth_management.payout_exclusions IS
+  'members who earn nothing for a time, or until further notice'$ddl$),
   ('index', 'auth_management.payout_exclusions_by_member',
    'CREATE INDEX payout_exclusions_by_member ON auth_management.payout_exclusions (user_id)');
 
--- Functions that run with their owner's rights are made by install(), so that they belong to the tables' owner, not to a superuser:
--- else a trigger on one of the tables would run as that superuser.
+-- Functions that run with their owner's rights are made by install(), so that they belong to the tables' owner and not to
+-- a superuser: else a trigger on one of the tables would run as that superuser.
 INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('function', 'auth_management.create_profile()', $ddl$
 CREATE FUNCTION auth_management.create_profile() RETURNS trigger
@@ -75,13 +79,16 @@ BEGIN
   END IF;
   RETURN EXISTS (SELECT FROM auth_management.admin_roles WHERE user_id = member AND is_active);
 END $body$;
-COMMENT ON FUNCTION auth_management.is_admin() IS 'whether the caller, by his claims, has an active admin role; NULL for nobody'$ddl$);
+COMMENT ON FUNCTION auth_management.is_admin() IS
+  'whether the caller, by his claims, has an active admin role; NULL for nobody'$ddl$);
 
--- auth.users may be another's, who grants us a trigger on it. Dropping that takes its owner; dropping our function takes only us.
+-- auth.users may be another's, who grants us a trigger on it. Dropping that takes its owner; dropping our function takes
+-- only us.
 INSERT INTO pull_up_club.blueprint (kind, name, make, unmake) VALUES
   ('trigger', 'pull_up_club_create_profile ON auth.users', $ddl$
 CREATE TRIGGER pull_up_club_create_profile AFTER INSERT ON auth.users
-  FOR EACH ROW EXECUTE FUNCTION auth_management.create_profile()$ddl$, 'DROP FUNCTION auth_management.create_profile() CASCADE'),
+  FOR EACH ROW EXECUTE FUNCTION auth_management.create_profile()$ddl$,
+   'DROP FUNCTION auth_management.create_profile() CASCADE'),
   -- those who signed up before
   ('rows', 'auth_management.profiles', $ddl$
 INSERT INTO auth_management.profiles (id, email, full_name)
@@ -104,7 +111,8 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN   -- claims that ar
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION auth_management.current_claim(text) IS
-  'one claim of the caller''s (request.jwt.claim.NAME, else request.jwt.claims), as text; NULL without it or when the claims are no JSON';
+  'one claim of the caller''s (request.jwt.claim.NAME, else request.jwt.claims), as text; NULL without it or when '
+  'the claims are no JSON';
 
 CREATE FUNCTION auth_management.current_user_id() RETURNS uuid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -113,7 +121,8 @@ DECLARE
 BEGIN
   RETURN CASE WHEN sub ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN sub::uuid END;
 END $$;
-COMMENT ON FUNCTION auth_management.current_user_id() IS 'who the caller is by his claims; NULL for nobody and for a sub that is no uuid';
+COMMENT ON FUNCTION auth_management.current_user_id() IS
+  'who the caller is by his claims; NULL for nobody and for a sub that is no uuid';
 
 -- A session without claims is the database's own user and is trusted with what its role may do.
 CREATE FUNCTION auth_management.acts_for_club() RETURNS boolean
@@ -146,10 +155,12 @@ BEGIN
     DETAIL = jsonb_build_object('member', user_id),
     HINT = 'A member is a row of auth_management.profiles; it follows a new row of auth.users.';
 END $$;
-COMMENT ON FUNCTION auth_management.check_member(uuid) IS 'gives back the id of a member who has a profile; LG107 NO_SUCH_MEMBER for any other';
+COMMENT ON FUNCTION auth_management.check_member(uuid) IS
+  'gives back the id of a member who has a profile; LG107 NO_SUCH_MEMBER for any other';
 
 CREATE FUNCTION auth_management.update_profile_from_submission(submission_id uuid) RETURNS boolean
 LANGUAGE C AS 'MODULE_PATHNAME', 'club_update_profile_from_submission';
 COMMENT ON FUNCTION auth_management.update_profile_from_submission(uuid) IS
-  'takes organization, region, age and gender of an approved submission into the profile where they differ; true when something changed; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
+  'takes organization, region, age and gender of an approved submission into the profile where they differ; true '
+  'when something changed; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
 REVOKE EXECUTE ON FUNCTION auth_management.update_profile_from_submission(uuid) FROM PUBLIC;

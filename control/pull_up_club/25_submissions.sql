@@ -21,17 +21,19 @@ CREATE TABLE content.submissions (
   rejected_at          timestamptz,
   created_at           timestamptz NOT NULL DEFAULT now(),
   updated_at           timestamptz NOT NULL DEFAULT now(),
-  CONSTRAINT submissions_valid CHECK (status IN ('pending', 'approved', 'rejected')
-    AND pull_up_count >= 0 AND actual_pull_up_count >= 0 AND age BETWEEN 1 AND 150),
-  CONSTRAINT submissions_approved CHECK (status <> 'approved' OR approved_at IS NOT NULL AND actual_pull_up_count IS NOT NULL)
-)$ddl$),
+  -- every UPDATE plans a table's constraints anew; states, stamps and the rest are the lifecycle's
+  -- every UPDATE plans a table's constraints anew; states, stamps and the rest are the lifecycle's
+  CONSTRAINT submissions_valid CHECK (pull_up_count >= 0 AND actual_pull_up_count >= 0)
+);
+COMMENT ON TABLE content.submissions IS
+  'a member''s film of pull-ups and what became of it; its status is a lifecycle'$ddl$),
   ('index', 'content.submissions_by_member',
    'CREATE INDEX submissions_by_member ON content.submissions (user_id, approved_at)'),
   ('index', 'content.submissions_one_pending',
    'CREATE UNIQUE INDEX submissions_one_pending ON content.submissions (user_id) WHERE status = ''pending''');
 
--- The host alone decides: an address with a user before an @, a port or anything else that could mislead has no platform.
--- A host has 253 characters at most, so a longer text is not even read: it could be made to keep the pattern busy.
+-- The host alone decides: an address with a user before an @, a port or anything else that could mislead has no
+-- platform. A host has 253 characters at most, so a longer text is not even read: it could be made to keep the pattern busy.
 CREATE FUNCTION content.platform_of(url text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE

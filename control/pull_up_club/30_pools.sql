@@ -17,10 +17,12 @@ CREATE TABLE finance.weekly_pools (
   updated_at               timestamptz NOT NULL DEFAULT now(),
   CONSTRAINT weekly_pools_balance CHECK (remaining_amount_dollars >= 0 AND spent_dollars >= 0
     AND remaining_amount_dollars + spent_dollars = total_amount_dollars),
-  CONSTRAINT weekly_pools_week CHECK ((week_start_date - DATE '2001-01-01') % 7 = 0 AND week_end_date = week_start_date + 6),   -- that was a Monday
-  CONSTRAINT weekly_pools_month CHECK (month_year ~ '^\d{4}-(0[1-9]|1[0-2])$'),
+  CONSTRAINT weekly_pools_week CHECK ((week_start_date - DATE '2001-01-01') % 7 = 0      -- that was a Monday
+    AND week_end_date = week_start_date + 6 AND month_year LIKE '____-__'),
   CONSTRAINT weekly_pools_no_overlap EXCLUDE USING gist (daterange(week_start_date, week_end_date, '[]') WITH &&)
-)$ddl$),
+) WITH (fillfactor = 50);   -- room for the updates of its one hot row
+COMMENT ON TABLE finance.weekly_pools IS
+  'the dollars of a week, Monday to Sunday in the club''s time zone; remaining + spent = total'$ddl$),
   ('index', 'finance.weekly_pools_by_week',
    'CREATE UNIQUE INDEX weekly_pools_by_week ON finance.weekly_pools (week_start_date)'),
   ('index', 'finance.weekly_pools_one_current',
@@ -55,13 +57,16 @@ BEGIN
   END IF;
   IF pool IS NULL THEN   -- and this transaction's snapshot is older
     RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
-      MESSAGE = format('could not serialize access: the pool of the week of %s was made by a concurrent transaction', to_char(monday, 'YYYY-MM-DD')),
+      MESSAGE = format('could not serialize access: the pool of the week of %s was made by a concurrent transaction',
+                       to_char(monday, 'YYYY-MM-DD')),
+      DETAIL = jsonb_build_object('day', day, 'week_start_date', monday),
       HINT = 'Try the transaction again.';
   END IF;
   RETURN pool;
 END $$;
 COMMENT ON FUNCTION finance.ensure_pool(date) IS
-  'the pool of the week that holds the day (default: today in the club''s time zone), made with pool_dollars when it is absent; LG102 POOL_MISSING for a day that is none';
+  'the pool of the week that holds the day (default: today in the club''s time zone), made with pool_dollars when '
+  'it is absent; LG102 POOL_MISSING for a day that is none';
 REVOKE EXECUTE ON FUNCTION finance.ensure_pool(date) FROM PUBLIC;
 
 CREATE FUNCTION finance.set_pool_total(pool_id uuid, dollars int) RETURNS int
@@ -84,9 +89,11 @@ BEGIN
   END IF;
   IF dollars IS NULL OR dollars NOT BETWEEN pool.spent_dollars AND 1000000 THEN
     RAISE EXCEPTION USING ERRCODE = 'LG110',
-      MESSAGE = format('INVALID_SETTING: the pool of %s to %s cannot be %s dollars', to_char(pool.week_start_date, 'YYYY-MM-DD'),
-                       to_char(pool.week_end_date, 'YYYY-MM-DD'), coalesce(dollars::text, 'NULL')),
-      DETAIL = jsonb_build_object('pool', pool_id, 'total', pool.total_amount_dollars, 'spent', pool.spent_dollars, 'wanted', dollars),
+      MESSAGE = format('INVALID_SETTING: the pool of %s to %s cannot be %s dollars',
+                       to_char(pool.week_start_date, 'YYYY-MM-DD'), to_char(pool.week_end_date, 'YYYY-MM-DD'),
+                       coalesce(dollars::text, 'NULL')),
+      DETAIL = jsonb_build_object('pool', pool_id, 'total', pool.total_amount_dollars, 'spent', pool.spent_dollars,
+                                  'wanted', dollars),
       HINT = format('%s dollars of it are spent: give %s to 1000000.', pool.spent_dollars, pool.spent_dollars);
   END IF;
   UPDATE finance.weekly_pools
@@ -95,5 +102,6 @@ BEGIN
   RETURN dollars - pool.spent_dollars;
 END $$;
 COMMENT ON FUNCTION finance.set_pool_total(uuid, int) IS
-  'gives a week another total and returns the dollars that remain; LG102 POOL_MISSING, LG108 NOT_PERMITTED, LG110 when less than spent or more than 1000000';
+  'gives a week another total and returns the dollars that remain; LG102 POOL_MISSING, LG108 NOT_PERMITTED, LG110 '
+  'when less than spent or more than 1000000';
 REVOKE EXECUTE ON FUNCTION finance.set_pool_total(uuid, int) FROM PUBLIC;

@@ -17,9 +17,10 @@ CREATE TABLE finance.payout_requests (
   updated_at     timestamptz NOT NULL DEFAULT now(),
   UNIQUE (user_id, payout_month),
   CONSTRAINT payout_requests_valid CHECK (amount_dollars >= 0 AND status IN ('pending', 'approved', 'paid', 'rejected')
-    AND payout_month ~ '^\d{4}-(0[1-9]|1[0-2])$'),
+    AND payout_month LIKE '____-__'),
   CONSTRAINT payout_requests_paid CHECK (status <> 'paid' OR paypal_email IS NOT NULL AND paid_at IS NOT NULL AND paid_by IS NOT NULL)
-)$ddl$),
+) WITH (fillfactor = 80);
+COMMENT ON TABLE finance.payout_requests IS 'what a member is paid for a month; its status is a lifecycle'$ddl$),
   ('index', 'finance.payout_requests_by_month',
    'CREATE INDEX payout_requests_by_month ON finance.payout_requests (payout_month)'),
 
@@ -54,7 +55,9 @@ BEGIN
                             'paid_at', request.paid_at, 'paid_by', request.paid_by);
 END $body$;
 COMMENT ON FUNCTION finance.mark_payout_paid(uuid) IS
-  'pays an approved request once and returns what was paid to whom; the caller must be an admin by his own claims; LG001 when not approved yet, LG002 without a PayPal address, LG104 PAYOUT_CLOSED, LG108 NOT_PERMITTED, LG111 NO_SUCH_RECORD';
+  'pays an approved request once and returns what was paid to whom; the caller must be an admin by his own claims; '
+  'LG001 when not approved yet, LG002 without a PayPal address, LG104 PAYOUT_CLOSED, LG108 NOT_PERMITTED, LG111 '
+  'NO_SUCH_RECORD';
 REVOKE EXECUTE ON FUNCTION finance.mark_payout_paid(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION finance.mark_payout_paid(uuid) TO authenticated, service_role$ddl$);
 

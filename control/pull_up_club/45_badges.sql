@@ -12,7 +12,8 @@ CREATE TABLE content.badges (
   created_at   timestamptz NOT NULL DEFAULT now(),
   UNIQUE (name, gender),
   CONSTRAINT badges_valid CHECK (min_pull_ups >= 0 AND gender IN ('Male', 'Female', 'Any'))
-)$ddl$),
+);
+COMMENT ON TABLE content.badges IS 'the thresholds that give a badge'$ddl$),
 
   ('table', 'content.user_badges', $ddl$
 CREATE TABLE content.user_badges (
@@ -22,7 +23,8 @@ CREATE TABLE content.user_badges (
   submission_id uuid REFERENCES content.submissions (id) ON DELETE SET NULL,
   awarded_at    timestamptz NOT NULL DEFAULT now(),
   UNIQUE (user_id, badge_id)
-)$ddl$),
+);
+COMMENT ON TABLE content.user_badges IS 'the badges that members have, for ever'$ddl$),
   ('index', 'content.user_badges_by_submission',
    'CREATE INDEX user_badges_by_submission ON content.user_badges (submission_id)'),
 
@@ -40,5 +42,6 @@ SELECT name, name || ' badge', '/badges/' || gender || '/' || name || '.png', mi
 CREATE FUNCTION content.award_badges(submission_id uuid) RETURNS text[]
 LANGUAGE C AS 'MODULE_PATHNAME', 'club_award_badges';
 COMMENT ON FUNCTION content.award_badges(uuid) IS
-  'awards the badges that an approved submission''s count reaches and returns the names of the new ones, an empty array when there is none; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
+  'awards the badges that an approved submission''s count reaches and returns the names of the new ones, an empty '
+  'array when there is none; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
 REVOKE EXECUTE ON FUNCTION content.award_badges(uuid) FROM PUBLIC;

@@ -23,8 +23,10 @@ CREATE TABLE content.monthly_graphics (
   updated_at              timestamptz NOT NULL DEFAULT now(),
   UNIQUE (user_id, month_year),
   CONSTRAINT monthly_graphics_valid CHECK (current_pullups >= 0 AND previous_pullups >= 0
-    AND month_year ~ '^\d{4}-(0[1-9]|1[0-2])$')
-)$ddl$),
+    AND month_year LIKE '____-__')
+);
+COMMENT ON TABLE content.monthly_graphics IS
+  'a member''s card of a month; monthly_graphic_cards adds ranks and the headline'$ddl$),
   ('index', 'content.monthly_graphics_by_submission',
    'CREATE INDEX monthly_graphics_by_submission ON content.monthly_graphics (submission_id)'),
 
@@ -33,10 +35,10 @@ CREATE TABLE content.monthly_graphics (
 CREATE VIEW content.monthly_graphic_cards WITH (security_invoker = true) AS
 WITH ranked AS (
   SELECT g.*,
-         CASE WHEN s.status = 'approved'
-              THEN rank() OVER (PARTITION BY g.month_year, s.status = 'approved' ORDER BY g.current_pullups DESC, s.approved_at) END AS rank
+         CASE WHEN s.status = 'approved' THEN rank() OVER best END AS rank
     FROM content.monthly_graphics g
     JOIN content.submissions s ON s.id = g.submission_id
+  WINDOW best AS (PARTITION BY g.month_year, s.status = 'approved' ORDER BY g.current_pullups DESC, s.approved_at)
 ), compared AS (
   SELECT ranked.*,
          CASE WHEN lag(month_year) OVER member = to_char(to_date(month_year, 'YYYY-MM') - interval '1 month', 'YYYY-MM')
@@ -54,5 +56,6 @@ SELECT compared.*,
 CREATE FUNCTION content.create_monthly_graphic(submission_id uuid) RETURNS uuid
 LANGUAGE C AS 'MODULE_PATHNAME', 'club_create_monthly_graphic';
 COMMENT ON FUNCTION content.create_monthly_graphic(uuid) IS
-  'makes or renews the member''s card of an approved submission''s month, queues its e-mail, and returns the card''s id; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
+  'makes or renews the member''s card of an approved submission''s month, queues its e-mail, and returns the '
+  'card''s id; LG103 when it is not approved, LG106 NO_SUCH_SUBMISSION';
 REVOKE EXECUTE ON FUNCTION content.create_monthly_graphic(uuid) FROM PUBLIC;

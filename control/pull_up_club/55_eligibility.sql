@@ -17,8 +17,9 @@ BEGIN
 
   IF pending IS NOT NULL THEN
     reason := 'pending';
-  ELSIF free_at > now() AND NOT EXISTS (SELECT FROM content.submissions s   -- a rejection since then lifts the pause
-                                         WHERE s.user_id = member AND s.status = 'rejected' AND s.rejected_at >= approval) THEN
+  ELSIF free_at > now()
+        AND NOT EXISTS (SELECT FROM content.submissions s   -- a rejection since then lifts the pause
+                         WHERE s.user_id = member AND s.status = 'rejected' AND s.rejected_at >= approval) THEN
     reason := 'cooldown';
   END IF;
   RETURN jsonb_build_object(
@@ -30,7 +31,8 @@ BEGIN
     'pending_submission', pending);
 END $$;
 COMMENT ON FUNCTION content.check_submission_eligibility(uuid) IS
-  'whether a member may submit now: {eligible, reason (pending | cooldown), eligible_on, eligible_at, last_approved_at, pending_submission}; LG107 NO_SUCH_MEMBER';
+  'whether a member may submit now: {eligible, reason (pending | cooldown), eligible_on, eligible_at, '
+  'last_approved_at, pending_submission}; LG107 NO_SUCH_MEMBER';
 
 -- Volatile: of several rows in one statement, each must see the one before.
 CREATE FUNCTION content.require_eligible(user_id uuid) RETURNS boolean
@@ -42,11 +44,14 @@ BEGIN
     RETURN true;
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'LG103',
-    MESSAGE = format(CASE answer ->> 'reason' WHEN 'pending' THEN 'NOT_ELIGIBLE: member %s has a pending submission'
-                                              ELSE 'NOT_ELIGIBLE: member %s was approved lately and may submit again on %s' END,
+    MESSAGE = format(CASE answer ->> 'reason'
+                       WHEN 'pending' THEN 'NOT_ELIGIBLE: member %s has a pending submission'
+                       ELSE 'NOT_ELIGIBLE: member %s was approved lately and may submit again on %s' END,
                      user_id, answer ->> 'eligible_on'),
     DETAIL = answer || jsonb_build_object('member', user_id),
-    HINT = CASE answer ->> 'reason' WHEN 'pending' THEN 'Wait until it is approved or rejected; a rejected one can be corrected.'
-                                    ELSE 'The pause after an approval is the setting cooldown_days.' END;
+    HINT = CASE answer ->> 'reason'
+             WHEN 'pending' THEN 'Wait until it is approved or rejected; a rejected one can be corrected.'
+             ELSE 'The pause after an approval is the setting cooldown_days.' END;
 END $$;
-COMMENT ON FUNCTION content.require_eligible(uuid) IS 'true when a member may submit now, else LG103 NOT_ELIGIBLE; LG107 NO_SUCH_MEMBER';
+COMMENT ON FUNCTION content.require_eligible(uuid) IS
+  'true when a member may submit now, else LG103 NOT_ELIGIBLE; LG107 NO_SUCH_MEMBER';

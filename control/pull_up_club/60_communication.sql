@@ -8,7 +8,8 @@ CREATE TABLE communication.notification_queue (
   type       text NOT NULL,
   data       jsonb NOT NULL DEFAULT '{}',
   created_at timestamptz NOT NULL DEFAULT now()
-)$ddl$),
+);
+COMMENT ON TABLE communication.notification_queue IS 'outbox: notifications to be sent'$ddl$),
 
   ('table', 'communication.email_notifications', $ddl$
 CREATE TABLE communication.email_notifications (
@@ -20,7 +21,8 @@ CREATE TABLE communication.email_notifications (
   message    text,
   created_at timestamptz NOT NULL DEFAULT now(),
   sent_at    timestamptz
-)$ddl$),
+);
+COMMENT ON TABLE communication.email_notifications IS 'outbox: e-mails; sent_at is null until they are sent'$ddl$),
   ('index', 'communication.email_notifications_by_member',
    'CREATE INDEX email_notifications_by_member ON communication.email_notifications (user_id)'),
   ('index', 'communication.email_notifications_unsent',
@@ -28,13 +30,14 @@ CREATE TABLE communication.email_notifications (
 
   ('table', 'communication.messages_log', $ddl$
 CREATE TABLE communication.messages_log (
-  id         uuid PRIMARY KEY,                          -- the notification's id: what was sent leaves the queue for here
+  id         uuid PRIMARY KEY,                          -- the notification's: what was sent leaves the queue for here
   user_id    uuid NOT NULL REFERENCES auth_management.profiles (id) ON DELETE CASCADE,
   type       text NOT NULL,
   data       jsonb NOT NULL DEFAULT '{}',
   created_at timestamptz NOT NULL,                      -- queued
   sent_at    timestamptz NOT NULL DEFAULT now()
-)$ddl$),
+);
+COMMENT ON TABLE communication.messages_log IS 'notifications that were sent'$ddl$),
   ('index', 'communication.messages_log_by_member',
    'CREATE INDEX messages_log_by_member ON communication.messages_log (user_id)');
 
@@ -84,7 +87,9 @@ BEGIN
     RETURN true;
   END IF;
 
-  WITH queued AS (DELETE FROM communication.notification_queue WHERE id = email_id RETURNING id, user_id, type, data, created_at)
+  WITH queued AS (
+    DELETE FROM communication.notification_queue WHERE id = email_id RETURNING id, user_id, type, data, created_at
+  )
   INSERT INTO communication.messages_log (id, user_id, type, data, created_at) SELECT * FROM queued
   RETURNING * INTO sent;
   IF FOUND THEN
@@ -102,8 +107,10 @@ BEGIN
   RAISE EXCEPTION USING ERRCODE = 'LG111',
     MESSAGE = format('NO_SUCH_RECORD: there is no e-mail or notification %s', coalesce(email_id::text, 'NULL')),
     DETAIL = jsonb_build_object('email', email_id),
-    HINT = 'Unsent ones are in communication.email_notifications (sent_at is null) and communication.notification_queue.';
+    HINT = 'Unsent ones are in communication.email_notifications (sent_at is null) '
+           'and communication.notification_queue.';
 END $$;
 COMMENT ON FUNCTION communication.mark_email_sent(uuid) IS
-  'the worker has sent an e-mail or a queued notification: notes when, moves the notification to messages_log, marks the monthly graphic; false when that was known already; LG111 NO_SUCH_RECORD';
+  'the worker has sent an e-mail or a queued notification: notes when, moves the notification to messages_log, '
+  'marks the monthly graphic; false when that was known already; LG111 NO_SUCH_RECORD';
 REVOKE EXECUTE ON FUNCTION communication.mark_email_sent(uuid) FROM PUBLIC;

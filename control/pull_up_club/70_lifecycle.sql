@@ -59,7 +59,7 @@ SELECT 'rule', format('guard %s -> %s: %s ON %s', coalesce(from_state, 'any'), t
     (14, 'finance.payout_requests', 'approved', 'paid', $$ coalesce(new.paypal_email, '') ~ '\S' $$,
         'a payout needs a PayPal address')) AS g(n, relation, from_state, to_state, template, message),
        btrim(replace(template, '@no_claims@',
-         $$concat(current_setting('request.jwt.claims', true), current_setting('request.jwt.claim.sub', true)) = ''$$)) AS condition
+         $$concat(current_setting('request.jwt.claims', true), current_setting('request.jwt.claim.sub', true), current_setting('request.jwt.claim.role', true)) = ''$$)) AS condition
  ORDER BY n;
 
 INSERT INTO pull_up_club.blueprint (kind, name, make)
@@ -78,7 +78,7 @@ SELECT 'rule', format('stamp -> %s: %s ON %s', to_state, column_name, relation),
     (7, 'finance.payout_requests', 'paid', 'paid_at', 'now()'),
     (8, 'finance.payout_requests', 'paid', 'paid_by', 'auth_management.current_user_id()')) AS s(n, relation, to_state, column_name, template),
        replace(template, '@no_claims@',
-         $$concat(current_setting('request.jwt.claims', true), current_setting('request.jwt.claim.sub', true)) = ''$$) AS value
+         $$concat(current_setting('request.jwt.claims', true), current_setting('request.jwt.claim.sub', true), current_setting('request.jwt.claim.role', true)) = ''$$) AS value
  ORDER BY n;
 
 -- Earnings last: every approval of the week wants the pool's row, so it is held for the shortest time.

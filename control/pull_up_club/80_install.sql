@@ -115,7 +115,8 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', part.name);
   END LOOP;
 END $$;
-COMMENT ON FUNCTION pull_up_club.protect_tables() IS 'part of install(): row security, the service role''s policy and grants';
+COMMENT ON FUNCTION pull_up_club.protect_tables() IS
+  'part of install(): row security, the service role''s policy and grants';
 REVOKE EXECUTE ON FUNCTION pull_up_club.protect_tables() FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.install() RETURNS SETOF text
@@ -170,7 +171,9 @@ BEGIN
                    ELSE format('%s parts made, %s were already there', made, there) END;
 END $$;
 COMMENT ON FUNCTION pull_up_club.install() IS
-  'makes the club''s tables, indexes, views, row security, lifecycles and badges where they are absent, as the caller''s own; returns a line for each thing made; LG108 NOT_PERMITTED with the rights that are missing, LG109 NOT_INSTALLED with the columns that a table of such a name lacks';
+  'makes the club''s tables, indexes, views, row security, lifecycles and badges where they are absent, as the '
+  'caller''s own; returns a line for each thing made; LG108 NOT_PERMITTED with the rights that are missing, LG109 '
+  'NOT_INSTALLED with the columns that a table of such a name lacks';
 REVOKE EXECUTE ON FUNCTION pull_up_club.install() FROM PUBLIC;
 
 -- Users, the schema auth and the roles stay in any case: they are not only the club's.
@@ -183,6 +186,7 @@ BEGIN
   IF keep_data IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
       MESSAGE = 'uninstall: keep_data is true or false, not NULL',
+      DETAIL = jsonb_build_object('keep_data', keep_data),
       HINT = 'uninstall(keep_data => false) drops the tables with all that is in them.';
   END IF;
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
@@ -215,5 +219,6 @@ BEGIN
                    ELSE format('%s parts removed', gone) END;
 END $$;
 COMMENT ON FUNCTION pull_up_club.uninstall(boolean) IS
-  'withdraws the club''s rules, its trigger on auth.users, its views and owner''s functions; keep_data => false drops its tables too, and its schemas when nothing else is in them; returns a line for each';
+  'withdraws the club''s rules, its trigger on auth.users, its views and owner''s functions; keep_data => false '
+  'drops its tables too, and its schemas when nothing else is in them; returns a line for each';
 REVOKE EXECUTE ON FUNCTION pull_up_club.uninstall(boolean) FROM PUBLIC;

@@ -56,7 +56,7 @@ void run_action(void *argument) {
     const auto &run = *static_cast<const Run *>(argument);
     rules::Expression &call = *run.action->call;
     bool isnull;
-    if (!call.runs_foreign_code) {
+    if (!call.needs_snapshot) {
         rules::evaluate(call, *run.change, &isnull);
         return;
     }

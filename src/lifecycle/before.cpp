@@ -14,9 +14,9 @@ bool is(const Definition &definition, const char *kind) {
     return strcmp(definition.kind, kind) == 0;
 }
 
-// The place of "may go from..to" in the table of allowed moves.
-int place(const Move &move) {
-    return move.from * max_states + move.to;
+// The row of the table of allowed moves for those from a state.
+bool *allowed_from(const Lifecycle &lifecycle, int from) {
+    return lifecycle.allowed + from * lifecycle.state_count;
 }
 
 // Adds a declared transition; refuses a second one and one that leads nowhere.
@@ -29,12 +29,13 @@ void add_transition(Lifecycle &lifecycle, Relation table, const Definition &defi
                         errmsg("a transition leads from \"%s\" to itself", lifecycle.states->labels[move.to]),
                         errhint("A row may always stay in its state; declare transitions between different states."),
                         errtable(table)));
-    if (lifecycle.allowed[place(move)])
+    bool &allowed = allowed_from(lifecycle, move.from)[move.to];
+    if (allowed)
         ereport(ERROR, (errcode(err::rule_exists),
                         errmsg("transition %s of table %s is declared already", describe(*lifecycle.states, move),
                                pg::table_name(table)),
                         errtable(table)));
-    lifecycle.allowed[place(move)] = true;
+    allowed = true;
 }
 
 // Refuses a guard or stamp for a move that is not declared: it would never run.
@@ -76,9 +77,6 @@ void compile_stamps(Lifecycle &lifecycle, rules::Compilation &compilation, const
         const char *name = rules::required_text(compilation.table, definitions[i], "column");
         const char *label = psprintf("stamp %s (%s)", name, describe(*lifecycle.states, move));
         const AttrNumber column = rules::find_column(compilation.table, name, label);
-        if (column == lifecycle.states->column)
-            ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s would set the state itself", label),
-                            errtable(compilation.table)));
         compilation.columns = bms_add_member(compilation.columns, column);
         lifecycle.stamps[lifecycle.stamp_count++] =
             Stamp{move, column,
@@ -140,7 +138,7 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
                            lifecycle.states->labels[move.to]),
                     errdetail_internal("%s", move_detail(lifecycle, change).text()),
                     errhint("From \"%s\" it may go to: %s.", lifecycle.states->labels[move.from],
-                            list_labels(*lifecycle.states, lifecycle.allowed + move.from * max_states)),
+                            list_labels(*lifecycle.states, allowed_from(lifecycle, move.from))),
                     errtable(change.table)));
     pg_unreachable();
 }
@@ -184,7 +182,7 @@ bool find_move(const Lifecycle &lifecycle, const RowChange &change, Move *move) 
     move->from = old_null ? -1 : find_value(states, old_value);
     if (move->from < 0)
         unknown_state(lifecycle, change, change.before);
-    if (!lifecycle.allowed[place(*move)])
+    if (!allowed_from(lifecycle, move->from)[move->to])
         not_allowed(lifecycle, change, *move);
     return true;
 }
@@ -192,11 +190,11 @@ bool find_move(const Lifecycle &lifecycle, const RowChange &change, Move *move) 
 } // namespace
 
 bool is_declared(const Lifecycle &lifecycle, const Move &rule) {
-    for (int to = 0; to < lifecycle.states->count; to++) {
+    for (int to = 0; to < lifecycle.state_count; to++) {
         if (lifecycle.initial[to] && matches(rule, Move{creation, to}))
             return true;
-        for (int from = 0; from < lifecycle.states->count; from++)
-            if (lifecycle.allowed[place(Move{from, to})] && matches(rule, Move{from, to}))
+        for (int from = 0; from < lifecycle.state_count; from++)
+            if (allowed_from(lifecycle, from)[to] && matches(rule, Move{from, to}))
                 return true;
     }
     return false;
@@ -205,7 +203,6 @@ bool is_declared(const Lifecycle &lifecycle, const Move &rule) {
 void *compile_before(rules::Compilation &compilation, const Definition *definitions, int count) {
     auto *lifecycle = static_cast<Lifecycle *>(palloc0(sizeof(Lifecycle)));
     lifecycle->initial = static_cast<bool *>(palloc0(sizeof(bool) * max_states));
-    lifecycle->allowed = static_cast<bool *>(palloc0(sizeof(bool) * max_states * max_states));
     lifecycle->states = read_states(compilation.table, definitions, count, lifecycle->initial);
     if (lifecycle->states == nullptr)
         return nullptr;
@@ -213,6 +210,12 @@ void *compile_before(rules::Compilation &compilation, const Definition *definiti
     compilation.on_delete = compilation.compiled->root != RelationGetRelid(compilation.table) ||
                             compilation.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
     compilation.columns = bms_add_member(compilation.columns, lifecycle->states->column);
+    compilation.settled = bms_add_member(compilation.settled, lifecycle->states->column);
+    for (int i = 0; i < count; i++) // all states first: they are the size of the table of moves
+        if (is(definitions[i], "transition"))
+            read_move(*lifecycle->states, compilation.table, definitions[i]);
+    lifecycle->state_count = lifecycle->states->count;
+    lifecycle->allowed = static_cast<bool *>(palloc0(sizeof(bool) * lifecycle->state_count * lifecycle->state_count));
     for (int i = 0; i < count; i++)
         if (is(definitions[i], "transition"))
             add_transition(*lifecycle, compilation.table, definitions[i]);

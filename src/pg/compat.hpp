@@ -42,6 +42,13 @@ inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot s
 #endif
 }
 
+// Ends a series of inserts into an index; since 17 an index method may have something to finish.
+inline void end_index_inserts([[maybe_unused]] Relation index, [[maybe_unused]] IndexInfo *info) {
+#if PG_VERSION_NUM >= 170000
+    index_insert_cleanup(index, info);
+#endif
+}
+
 // Readies the rechecking of rows that others change meanwhile, for a state without a plan.
 inline void init_recheck(EPQState *recheck, EState *executor) {
 #if PG_VERSION_NUM >= 160000

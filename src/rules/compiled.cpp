@@ -132,6 +132,14 @@ void compile_features(Compilation &compilation, char **arguments, int count) {
     }
     for (int i = 0; i < features_known; i++)
         compilation.compiled->rules[i] = features[i].compile(compilation, definitions, count);
+
+    const int column = bms_next_member(bms_intersect(compilation.set, compilation.settled), -1);
+    if (column > 0)
+        ereport(ERROR, (errcode(err::invalid_rule),
+                        errmsg("a rule would set column \"%s\" of table %s, which holds the state of its lifecycle",
+                               NameStr(TupleDescAttr(RelationGetDescr(table), column - 1)->attname),
+                               compilation.compiled->name),
+                        errhint("The state is checked before columns are set."), errtable(table)));
 }
 
 } // namespace
@@ -179,6 +187,8 @@ Expression *add_expression(Compilation &compilation, const char *source, const c
     Expression *expression =
         compile_expression(compilation.table, source, label, purpose, column, &compilation.analyzed);
     compilation.compiled->evaluated = lappend(compilation.compiled->evaluated, expression);
+    if (purpose == Purpose::stamp)
+        compilation.set = bms_add_member(compilation.set, column);
     return expression;
 }
 
@@ -192,13 +202,17 @@ Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, 
     compiled->table = RelationGetRelid(table);
     compiled->timing = timing;
     compiled->memory = memory;
-    compilation = Compilation{table, timing, compiled, false, false, false, false, nullptr, nullptr, NIL};
+    compilation = Compilation{};
+    compilation.table = table;
+    compilation.timing = timing;
+    compilation.compiled = compiled;
 
     compiled->name = pg::table_name(table);
     find_origin(table, compiled);
     const pg::Caller caller = pg::enter_owner(compiled->owner); // who must be allowed to call what the rules call
     compile_features(compilation, arguments, count);
     pg::leave_owner(caller);
+    compiled->follows_moves = compilation.on_delete && table->rd_rel->relispartition;
 
     compiled->expressions = CreateStandaloneExprContext();
     compiled->no_row = MakeSingleTupleTableSlot(CreateTupleDescCopyConstr(RelationGetDescr(table)), &TTSOpsVirtual);

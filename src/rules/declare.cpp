@@ -110,10 +110,15 @@ const char *when_clause(Relation table, const Compilation &compilation) {
     for (int column = -1; (column = bms_next_member(compilation.watched, column)) >= 0;) {
         const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
         const char *name = quote_identifier(NameStr(attribute->attname));
-        // bytes count: a nondeterministic collation would call two states one
-        const char *bytes = OidIsValid(attribute->attcollation) ? " COLLATE pg_catalog.\"C\"" : "";
+        // what a domain is over, since operators of enums do not take one; bytes, since a nondeterministic collation
+        // would call two states one
+        const char *form = psprintf("%s%s",
+                                    get_typtype(attribute->atttypid) == TYPTYPE_DOMAIN
+                                        ? psprintf("::%s", format_type_be_qualified(getBaseType(attribute->atttypid)))
+                                        : "",
+                                    OidIsValid(attribute->attcollation) ? " COLLATE pg_catalog.\"C\"" : "");
         appendStringInfo(&clause, "%sOLD.%s%s IS DISTINCT FROM NEW.%s%s", clause.len == 0 ? " WHEN (" : " OR ", name,
-                         bytes, name, bytes);
+                         form, name, form);
     }
     appendStringInfoChar(&clause, ')');
     return clause.data;

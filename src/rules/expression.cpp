@@ -129,34 +129,64 @@ constexpr Oid nameless_functions[] = {
     F_NOW,    F_STATEMENT_TIMESTAMP, F_CLOCK_TIMESTAMP, F_CURRENT_SETTING_TEXT, F_CURRENT_SETTING_TEXT_BOOL,
     F_CONCAT, F_GEN_RANDOM_UUID};
 
-// True for a function that may resolve names by search_path: any whose body the server does not know, and built-in ones
-// that look outside their arguments, as to_regclass() does.
-bool is_foreign_function(Oid function, void *) {
+// True when the function sets search_path itself.
+bool pins_search_path(HeapTuple function) {
+    bool isnull;
+    const Datum settings = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proconfig, &isnull);
+    if (isnull)
+        return false;
+    Datum *elements;
+    int count;
+    deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT, &elements, nullptr, &count);
+    for (int i = 0; i < count; i++)
+        if (std::string_view(TextDatumGetCString(elements[i])).starts_with("search_path="))
+            return true;
+    return false;
+}
+
+// True for lifeguard's own C functions, which pin the path where they run what others wrote, and see what is stored.
+bool is_own_function(HeapTuple function) {
+    bool isnull;
+    const Datum library = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_probin, &isnull);
+    return reinterpret_cast<Form_pg_proc>(GETSTRUCT(function))->prolang == ClanguageId && !isnull &&
+           strcmp(TextDatumGetCString(library), "$libdir/lifeguard") == 0;
+}
+
+// What evaluating an expression needs around it.
+struct Needs {
+    bool search_path; // pinned: it may resolve names
+    bool snapshot;    // a fresh one: it may read tables
+};
+
+// Adds what a function needs. Any whose body the server does not know may do anything; built-in ones may look outside
+// their arguments, as to_regclass() does.
+bool add_needs(Oid function, void *context) {
+    auto &needs = *static_cast<Needs *>(context);
     for (const Oid nameless : nameless_functions)
         if (function == nameless)
             return false;
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple))
-        return true;
+        elog(ERROR, "cache lookup failed for function %u", function);
     const auto *form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    // our own C functions pin the path themselves where they run what others wrote
-    bool foreign = form->prolang != INTERNALlanguageId || form->provolatile != PROVOLATILE_IMMUTABLE;
-    if (form->prolang == ClanguageId) {
-        bool isnull;
-        const Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &isnull);
-        foreign = isnull || strcmp(TextDatumGetCString(library), "$libdir/lifeguard") != 0;
+    if (form->prolang == INTERNALlanguageId) {
+        needs.search_path = needs.search_path || form->provolatile != PROVOLATILE_IMMUTABLE;
+    } else if (!is_own_function(tuple)) {
+        needs.snapshot = true;
+        needs.search_path = needs.search_path || !pins_search_path(tuple);
     }
     ReleaseSysCache(tuple);
-    return foreign;
+    return false; // go on
 }
 
-// Walks an expression for foreign functions; a domain's checks count as such.
-bool has_foreign_code(Node *node, void *context) {
+// Walks an expression for what it needs; a domain's checks may be anything.
+bool find_needs(Node *node, void *context) {
     if (node == nullptr)
         return false;
-    if (IsA(node, CoerceToDomain) || check_functions_in_node(node, is_foreign_function, context))
-        return true;
-    return pg::walk_expression(node, has_foreign_code, context);
+    if (IsA(node, CoerceToDomain))
+        *static_cast<Needs *>(context) = Needs{true, true};
+    check_functions_in_node(node, add_needs, context);
+    return pg::walk_expression(node, find_needs, context);
 }
 
 // Numbers the columns of old and new as parameters of a query: old 1..n, new n+1..2n, the whole rows 2n+1 and 2n+2.
@@ -337,7 +367,7 @@ Expression *compile_expression(Relation table, const char *source, const char *l
     expression->typmod = exprTypmod(found->node);
     expression->table = RelationGetRelid(table);
     expression->columns = RelationGetNumberOfAttributes(table);
-    expression->runs_foreign_code = true;
+    expression->needs_search_path = expression->needs_snapshot = true;
     if (purpose == Purpose::stamp) {
         const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), column - 1);
         expression->type = attribute->atttypid;
@@ -354,7 +384,10 @@ Expression *compile_expression(Relation table, const char *source, const char *l
     auto *planned = reinterpret_cast<Node *>(expression_planner(static_cast<Expr *>(copyObjectImpl(found->node))));
     ChangeVarNodes(planned, PRS2_OLD_VARNO, INNER_VAR, 0);
     ChangeVarNodes(planned, PRS2_NEW_VARNO, OUTER_VAR, 0);
-    expression->runs_foreign_code = has_foreign_code(planned, nullptr);
+    Needs needs = {};
+    find_needs(planned, &needs);
+    expression->needs_search_path = needs.search_path;
+    expression->needs_snapshot = needs.snapshot;
     expression->state = ExecInitExpr(reinterpret_cast<Expr *>(planned), nullptr);
     expression->call = planned;
     context.pop();
@@ -364,7 +397,7 @@ Expression *compile_expression(Relation table, const char *source, const char *l
 Datum evaluate(Expression &expression, RowChange &change, bool *isnull) {
     ContextEntry context{{expression.label, change.compiled->name, nullptr}, {}};
     context.push();
-    const int level = expression.runs_foreign_code ? pin_search_path() : 0;
+    const int level = expression.needs_search_path ? pin_search_path() : 0;
     current_frame->doing = expression.label;
     Datum result;
     if (expression.call != nullptr) {

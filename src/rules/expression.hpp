@@ -20,7 +20,8 @@ struct Expression {
     int32 typmod;
     Oid table;
     int columns;            // of the table
-    bool runs_foreign_code; // calls functions whose bodies resolve names: the search_path must be pinned
+    bool needs_search_path; // pinned: it calls what may resolve names
+    bool needs_snapshot;    // it calls what may read tables
     Node *call;             // nullptr when it needs a query: then it runs by SPI
     ExprState *state;       // of `call`, or of a stamp's conversion when it needs a query
     SPIPlanPtr plan;

@@ -27,6 +27,7 @@ struct Compiled {
     List *evaluated;        // Expression *, to be freed
     Oid root;               // the partitioned table at the top, or the table itself
     Oid declared_on;        // the table whose trigger it is, or of which a partition's trigger is a copy
+    bool follows_moves;     // it is a partition, and its rules care how rows come and go
     Oid owner;              // of that table: the rules run as this role, also in a partition that is another's
     Compiled *next;
 };
@@ -56,6 +57,8 @@ struct Compilation {
     bool every_update;  // not only when a watched column changes
     Bitmapset *watched; // columns (attribute numbers) whose change matters to an AFTER trigger
     Bitmapset *columns; // columns that must not be dropped behind the rules
+    Bitmapset *set;     // columns that rules set ...
+    Bitmapset *settled; // ... and those that none may: they have been checked
     List *analyzed;     // AnalyzedExpression *
 };
 

@@ -44,13 +44,12 @@ void run(void (*Feature::*step)(void *, RowChange &), RowChange &change) {
 // BEFORE: refuse, set columns, and give back the row to store.
 HeapTuple before_row(const TriggerData &data, const Compiled &rules, Oid caller) {
     HeapTuple row = TRIGGER_FIRED_BY_INSERT(data.tg_event) ? data.tg_trigtuple : data.tg_newtuple;
-    const bool in_partition = rules.root != rules.table;
     RowChange change = row_change(data, rules, caller);
-    if (in_partition && change.insert && take_arrival(rules))
+    if (rules.follows_moves && change.insert && take_arrival(rules))
         return row;
     run(&Feature::refuse, change);
     run(&Feature::set, change);
-    if (in_partition && !change.insert)
+    if (rules.follows_moves && !change.insert)
         note_update(data, rules, change);
     if (change.set_count == 0)
         return row;
@@ -79,11 +78,11 @@ HeapTuple fire(TriggerData *data, Timing timing) {
     PG_TRY();
     {
         current_frame = &frame;
-        check_depth(frame);
         Compiled *found = compiled_rules(data->tg_relation, *data->tg_trigger, timing);
         rules = found;
         found->in_use = true;
         frame.table = found->name;
+        check_depth(frame);
         pg::enter_owner(found->owner);
         ResetExprContext(found->expressions);
         if (timing == Timing::before) {

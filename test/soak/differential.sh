@@ -44,8 +44,8 @@ declare -A rows=(
                        previous_pullups, previous_badge_name, improvement, next_badge_name, next_badge_pullups, email_sent, email_sent_at
                   FROM content.monthly_graphics"
     [submissions]="SELECT id, user_id, video_url, platform, pull_up_count, status, organization, region, age, gender, notes,
-                          CASE WHEN status = 'approved' THEN actual_pull_up_count END,
-                          CASE WHEN status = 'approved' THEN CASE WHEN approved_at < 'BEGAN' THEN approved_at ELSE 'infinity' END END
+                          CASE WHEN status = 'approved' THEN actual_pull_up_count END AS counted,
+                          CASE WHEN status = 'approved' THEN CASE WHEN approved_at < 'BEGAN' THEN approved_at ELSE 'infinity' END END AS approved
                      FROM content.submissions"
     [profiles]="SELECT id, email, full_name, age, gender, organization, region, role, paypal_email, is_paid FROM auth_management.profiles"
     [notifications]="SELECT user_id, type, data FROM communication.notification_queue"
@@ -67,7 +67,7 @@ compare() {
     for name in earnings pools months totals payouts badges graphics submissions profiles notifications e-mails; do
         sql "$1" -c "CREATE TABLE expected.\"$name\" AS ${rows[$name]//BEGAN/$began} LIMIT 0"
         sql "$legacy" -c "COPY (${rows[$name]//BEGAN/$began}) TO STDOUT" | sql "$1" -c "COPY expected.\"$name\" FROM STDIN"
-        found=$(differences "$1" "$name" | sort -k 3 | head -n 6)
+        found=$(differences "$1" "$name" | sort -k 3 | sed -n 1,6p)
         ok "$2: $name, $(sql "$1" -c "SELECT count(*) FROM expected.\"$name\"") rows" "$found"
     done
 }

@@ -1,0 +1,49 @@
+-- The report on table sample: every ratio is the median of the rounds' own ratios, since a round's samples were taken side by side.
+\pset footer off
+\pset null ''
+
+CREATE TEMP TABLE figure (place int, what text, measure text, variant text, baseline text, least float8, goal float8, unit text);
+INSERT INTO figure VALUES
+  (1, 'approvals/s, 1 client, simple protocol, against the cascade',        'simple',           'club', 'cascade',     1.9, 2.5, '×'),
+  (2, 'the same, prepared',                                                 'prepared',         'club', 'cascade',     2.3, 3.5, '×'),
+  (3, 'approvals/s, 1 client, simple, against the best hand-written',       'simple',           'club', 'handwritten', 1.4, 1.9, '×'),
+  (4, '100 approvals in one UPDATE, against the cascade',                   'hundred',          'club', 'cascade',     3,   5,   '×'),
+  (5, 'approvals/s, 8 clients on one pool, against the cascade, simple',    'clients_simple',   'club', 'cascade',     4,   8,   '×'),
+  (6, 'the same, prepared',                                                 'clients_prepared', 'club', 'cascade',     4,   8,   '×'),
+  (7, 'an UPDATE that is no transition, added by our triggers',             'notes', 'with_triggers', 'without_triggers', 3,  1.5, 'µs'),
+  (8, 'a transition without actions, added',                                'doors', 'with_triggers', 'without_triggers', 10, 6,   'µs');
+
+WITH pair AS (
+  SELECT f.place, CASE f.unit WHEN '×' THEN ours.value / theirs.value ELSE ours.value - theirs.value END AS value
+    FROM figure f
+    JOIN sample ours   ON split_part(ours.measure, ' ', 1) = f.measure AND ours.variant = f.variant
+    JOIN sample theirs ON theirs.measure = ours.measure AND theirs.round = ours.round AND theirs.variant = f.baseline
+), measured AS (
+  SELECT place, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS value, min(value), max(value) FROM pair GROUP BY 1
+)
+SELECT what AS "figure", format('%s %s', round(value::numeric, 2), unit) AS "measured",
+       format('%s – %s', round(min::numeric, 2), round(max::numeric, 2)) AS "rounds",
+       format('%s%s %s', CASE unit WHEN 'µs' THEN '≤ ' END, least, unit) AS "at least",
+       format('%s%s %s', CASE unit WHEN 'µs' THEN '≤ ' END, goal, unit) AS "goal",
+       CASE WHEN CASE unit WHEN '×' THEN value >= goal  ELSE value <= goal  END THEN 'goal reached'
+            WHEN CASE unit WHEN '×' THEN value >= least ELSE value <= least END THEN 'yes'
+            ELSE 'below the least' END AS "ok?"
+  FROM figure NATURAL JOIN measured ORDER BY place;
+
+\echo 'Approvals a second, medians. "checked" is the hand-written code on the club''s own tables; "hand-written" has tables without their checks.'
+SELECT CASE measure WHEN 'simple' THEN '1 client, simple protocol' WHEN 'prepared' THEN '1 client, prepared' WHEN 'hundred' THEN '100 in one UPDATE'
+                    WHEN 'clients_simple' THEN '8 clients, simple protocol' ELSE '8 clients, prepared' END AS " ",
+       round(max(median) FILTER (WHERE variant = 'cascade')) AS "cascade",
+       round(max(median) FILTER (WHERE variant = 'handwritten')) AS "hand-written",
+       round(max(median) FILTER (WHERE variant = 'handwritten_checked')) AS "checked",
+       round(max(median) FILTER (WHERE variant = 'club')) AS "club"
+  FROM (SELECT measure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median FROM sample
+         WHERE variant NOT LIKE '%triggers' GROUP BY 1, 2) AS m
+ GROUP BY measure
+ ORDER BY array_position('{simple,prepared,hundred,clients_simple,clients_prepared}', measure);
+
+\echo 'Microseconds an update, medians.'
+SELECT CASE split_part(measure, ' ', 1) WHEN 'notes' THEN 'an UPDATE that is no transition' ELSE 'a transition without actions' END AS " ",
+       round(percentile_cont(0.5) WITHIN GROUP (ORDER BY value) FILTER (WHERE variant = 'without_triggers')::numeric, 2) AS "without",
+       round(percentile_cont(0.5) WITHIN GROUP (ORDER BY value) FILTER (WHERE variant = 'with_triggers')::numeric, 2) AS "with our triggers"
+  FROM sample WHERE variant LIKE '%triggers' GROUP BY 1 ORDER BY 1 DESC;
