@@ -144,8 +144,8 @@ RESET ROLE;
 
 -- what the table refuses when no rule is asked
 SET session_replication_role = replica;
-INSERT INTO content.submissions (user_id, video_url, pull_up_count, status) VALUES (:bob, 'x', 1, 'lost');
-INSERT INTO content.submissions (user_id, video_url, pull_up_count, status) VALUES (:bob, 'x', 1, 'approved');
+INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (:bob, 'x', -1);
+INSERT INTO content.submissions (user_id, video_url, pull_up_count, actual_pull_up_count) VALUES (:bob, 'x', 1, -1);
 INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (:bob, 'x', 1);
 RESET session_replication_role;
 

@@ -84,11 +84,9 @@ COPY dml.tasks (id, state) FROM stdin;
 12	new
 13	busy
 \.
-\echo :SQLSTATE
 COPY dml.tasks (id, state) FROM stdin;
 12	\N
 \.
-\echo :SQLSTATE
 SELECT id, state, n FROM dml.tasks WHERE id >= 10 ORDER BY id;
 SELECT * FROM dml.lines();
 

@@ -263,6 +263,13 @@ COMMENT ON FUNCTION lifeguard.check_lifecycle(regclass) IS
 'What is wrong with a table''s lifecycle, a row each: rules that no longer work, states never reached, dead ends, rows in unknown states, disabled triggers, '
 'triggers that run after the checks. No rows: all is well. Reads the whole table. Raises LG012 when there is no lifecycle. Only for the table''s owner.';
 
+CREATE FUNCTION lifeguard.mermaid_text(label text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(CASE WHEN sign IN ('#', ':', ';', '"') THEN format('#%s;', ascii(sign)) WHEN sign < ' ' THEN ' ' ELSE sign END, '' ORDER BY place)
+    FROM string_to_table(label, NULL) WITH ORDINALITY AS s(sign, place)
+$$;
+COMMENT ON FUNCTION lifeguard.mermaid_text(text) IS 'A text as it may stand in a Mermaid diagram: the signs that mean something there are written as their codes.';
+
 CREATE FUNCTION lifeguard.draw_lifecycle(relation regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -282,13 +289,12 @@ BEGIN
      WHERE label IS NOT NULL GROUP BY label
   ), line AS (
     SELECT 1 AS part, row_number() OVER (ORDER BY length(id), id) AS position,
-           format('    state "%s" as %s', replace(replace(label, '"', '#quot;'), E'\n', ' '), id) AS text FROM state
+           format('    state "%s" as %s', lifeguard.mermaid_text(label), id) AS text FROM state
     UNION ALL
     SELECT 2, row_number() OVER (ORDER BY e.place, e.position),
            format('    %s --> %s', coalesce(f.id, '[*]'), t.id)
            || coalesce(' : ' || (
-                SELECT string_agg(replace(replace(replace(CASE r.kind WHEN 'guard' THEN '[' || r.message || ']' ELSE r.expression END,
-                                                          ';', '#59;'), ':', '#58;'), E'\n', ' '), ', ' ORDER BY r.kind DESC, r.position)
+                SELECT string_agg(lifeguard.mermaid_text(CASE r.kind WHEN 'guard' THEN '[' || r.message || ']' ELSE r.expression END), ', ' ORDER BY r.kind DESC, r.position)
                   FROM rule r
                  WHERE r.kind IN ('guard', 'action')
                    AND (r.from_state IS NULL OR r.from_state = e.from_state) AND (r.to_state IS NULL OR r.to_state = e.to_state)), '')

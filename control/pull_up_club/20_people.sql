@@ -54,8 +54,8 @@ COMMENT ON TABLE auth_management.payout_exclusions IS
   ('index', 'auth_management.payout_exclusions_by_member',
    'CREATE INDEX payout_exclusions_by_member ON auth_management.payout_exclusions (user_id)');
 
--- Functions that run with their owner's rights are made by install(), so that they belong to the tables' owner and not to
--- a superuser: else a trigger on one of the tables would run as that superuser.
+-- Functions that run with their owner's rights are made by install(), so that they belong to the tables' owner and not
+-- to a superuser: else a trigger on one of the tables would run as that superuser.
 INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('function', 'auth_management.create_profile()', $ddl$
 CREATE FUNCTION auth_management.create_profile() RETURNS trigger
@@ -82,8 +82,8 @@ END $body$;
 COMMENT ON FUNCTION auth_management.is_admin() IS
   'whether the caller, by his claims, has an active admin role; NULL for nobody'$ddl$);
 
--- auth.users may be another's, who grants us a trigger on it. Dropping that takes its owner; dropping our function takes
--- only us.
+-- auth.users may be another's, who grants us a trigger on it. Dropping that takes its owner; dropping our function
+-- takes only us.
 INSERT INTO pull_up_club.blueprint (kind, name, make, unmake) VALUES
   ('trigger', 'pull_up_club_create_profile ON auth.users', $ddl$
 CREATE TRIGGER pull_up_club_create_profile AFTER INSERT ON auth.users

@@ -33,7 +33,7 @@ COMMENT ON TABLE content.submissions IS
    'CREATE UNIQUE INDEX submissions_one_pending ON content.submissions (user_id) WHERE status = ''pending''');
 
 -- The host alone decides: an address with a user before an @, a port or anything else that could mislead has no
--- platform. A host has 253 characters at most, so a longer text is not even read: it could be made to keep the pattern busy.
+-- platform. A host has 253 characters at most, so no more is read: a longer text could keep the pattern busy.
 CREATE FUNCTION content.platform_of(url text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE

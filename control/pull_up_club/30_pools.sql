@@ -20,7 +20,7 @@ CREATE TABLE finance.weekly_pools (
   CONSTRAINT weekly_pools_week CHECK ((week_start_date - DATE '2001-01-01') % 7 = 0      -- that was a Monday
     AND week_end_date = week_start_date + 6 AND month_year LIKE '____-__'),
   CONSTRAINT weekly_pools_no_overlap EXCLUDE USING gist (daterange(week_start_date, week_end_date, '[]') WITH &&)
-) WITH (fillfactor = 50);   -- room for the updates of its one hot row
+) WITH (fillfactor = 50);   -- room for the updates of the one row that all approvals of a week want
 COMMENT ON TABLE finance.weekly_pools IS
   'the dollars of a week, Monday to Sunday in the club''s time zone; remaining + spent = total'$ddl$),
   ('index', 'finance.weekly_pools_by_week',

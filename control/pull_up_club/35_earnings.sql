@@ -1,5 +1,5 @@
--- Earnings: one a submission, one month a member, one month for the club. Money rows outlive the member: whose they were
--- is emptied. A month is LIKE '____-__' and no more exactly so: every approval pays for each of these constraints.
+-- Earnings: one a submission, one month a member, one month for the club. Money rows outlive the member: whose they
+-- were is emptied. A month is LIKE '____-__' and no more exactly so: every approval pays for each constraint.
 
 INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('table', 'finance.weekly_earnings', $ddl$
@@ -35,7 +35,7 @@ CREATE TABLE finance.user_earnings (
   UNIQUE (user_id, month_year),
   CONSTRAINT user_earnings_valid CHECK (total_earned_dollars >= 0 AND total_submissions >= 0
     AND month_year LIKE '____-__')
-) WITH (fillfactor = 80) WITH (fillfactor = 80);
+) WITH (fillfactor = 80);   -- room for updates in place
 COMMENT ON TABLE finance.user_earnings IS 'what a member earned in a month'$ddl$),
 
   ('table', 'finance.monthly_totals', $ddl$
@@ -44,7 +44,7 @@ CREATE TABLE finance.monthly_totals (
   spent_dollars int NOT NULL DEFAULT 0,
   updated_at    timestamptz NOT NULL DEFAULT now(),
   CONSTRAINT monthly_totals_valid CHECK (spent_dollars >= 0 AND month_year LIKE '____-__')
-) WITH (fillfactor = 50) WITH (fillfactor = 50);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE finance.monthly_totals IS 'what the club spent in a month: the ledger of the cap'$ddl$);
 
 CREATE FUNCTION finance.calculate_earnings(user_id uuid, pull_up_count int, pool_id uuid DEFAULT NULL,

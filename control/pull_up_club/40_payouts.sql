@@ -18,7 +18,8 @@ CREATE TABLE finance.payout_requests (
   UNIQUE (user_id, payout_month),
   CONSTRAINT payout_requests_valid CHECK (amount_dollars >= 0 AND status IN ('pending', 'approved', 'paid', 'rejected')
     AND payout_month LIKE '____-__'),
-  CONSTRAINT payout_requests_paid CHECK (status <> 'paid' OR paypal_email IS NOT NULL AND paid_at IS NOT NULL AND paid_by IS NOT NULL)
+  CONSTRAINT payout_requests_paid CHECK (status <> 'paid'
+    OR paypal_email IS NOT NULL AND paid_at IS NOT NULL AND paid_by IS NOT NULL)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE finance.payout_requests IS 'what a member is paid for a month; its status is a lifecycle'$ddl$),
   ('index', 'finance.payout_requests_by_month',

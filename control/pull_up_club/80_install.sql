@@ -1,26 +1,38 @@
 -- install() makes what the blueprint lists and the database lacks; uninstall() takes it back. Both say what they did.
 
 CREATE FUNCTION pull_up_club.is_there(kind text, name text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE kind
-           WHEN 'role'       THEN to_regrole(name) IS NOT NULL
-           WHEN 'schema'     THEN to_regnamespace(name) IS NOT NULL
-           WHEN 'function'   THEN to_regprocedure(name) IS NOT NULL
-           WHEN 'constraint' THEN EXISTS (SELECT FROM pg_constraint WHERE conname = what AND conrelid = to_regclass(place))
-           WHEN 'trigger'    THEN EXISTS (SELECT FROM pg_trigger    WHERE tgname  = what AND tgrelid  = to_regclass(place))
-           WHEN 'rule'       THEN EXISTS (SELECT FROM lifeguard.rules r
-                                           WHERE r.relation = to_regclass(place)
-                                             AND what IN (r.rule, format('guard %s -> %s: %s', coalesce(r.from_state, 'any'), r.to_state, r.message)))
-           WHEN 'rows'       THEN NULL
-           ELSE to_regclass(name) IS NOT NULL
-         END
-    FROM split_part(name, ' ON ', 1) AS what, split_part(name, ' ON ', 2) AS place
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  what  text := split_part(name, ' ON ', 1);
+  place text := split_part(name, ' ON ', 2);
+BEGIN
+  CASE kind
+    WHEN 'role'       THEN RETURN to_regrole(name) IS NOT NULL;
+    WHEN 'schema'     THEN RETURN to_regnamespace(name) IS NOT NULL;
+    WHEN 'function'   THEN RETURN to_regprocedure(name) IS NOT NULL;
+    WHEN 'constraint' THEN RETURN EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass(place) AND conname = what);
+    WHEN 'trigger'    THEN RETURN EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass(place) AND tgname = what);
+    WHEN 'rule'       THEN RETURN EXISTS (
+      SELECT FROM lifeguard.rules r
+       WHERE r.relation = to_regclass(place)
+         AND what IN (r.rule, format('guard %s -> %s: %s', coalesce(r.from_state, 'any'), r.to_state, r.message)));
+    WHEN 'rows'       THEN RETURN NULL;
+    ELSE RETURN to_regclass(name) IS NOT NULL;
+  END CASE;
+END $$;
 COMMENT ON FUNCTION pull_up_club.is_there(text, text) IS
   'whether a part of the blueprint is in the database; NULL for rows, which only inserting tells';
 
--- A table of a club's name that is not the club's: its columns are the blueprint's lines that begin with a lower-case name and a type.
--- Of auth.users only the id matters; it belongs to whoever signs people up.
+CREATE FUNCTION pull_up_club.own_functions() RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.objid FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+   WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+     AND e.extname = 'pull_up_club'
+$$;
+COMMENT ON FUNCTION pull_up_club.own_functions() IS 'the extension''s functions';
+
+-- A table of a club's name that is not the club's: its columns should be the blueprint's lines that begin with a
+-- lower-case name and a type. Of auth.users only the id matters; it belongs to whoever signs people up.
 CREATE FUNCTION pull_up_club.foreign_tables() RETURNS TABLE (relation text, lacks text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH present AS (
@@ -33,40 +45,42 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM present, regexp_matches(make, '^  ([a-z_]+) +([a-z]+)', 'gn') WITH ORDINALITY AS w(wanted, n)
    WHERE is_table AND (name <> 'auth.users' OR wanted[1] = 'id')
      AND NOT EXISTS (SELECT FROM pg_attribute a
-                      WHERE a.attrelid = present.oid AND a.attname = wanted[1] AND NOT a.attisdropped AND a.atttypid = to_regtype(wanted[2]))
+                      WHERE a.attrelid = present.oid AND a.attname = wanted[1] AND NOT a.attisdropped
+                        AND a.atttypid = to_regtype(wanted[2]))
    GROUP BY name
    ORDER BY 1
 $$;
 COMMENT ON FUNCTION pull_up_club.foreign_tables() IS 'tables that have a name of the club''s but lack its columns';
 
--- What the caller may not do and install() would have to; nothing for a superuser. Asks the catalogs only: to_regclass() itself needs rights.
+-- What the caller may not do and install() would have to; nothing for a superuser. Asks the catalogs only:
+-- to_regclass() itself needs rights.
 CREATE FUNCTION pull_up_club.missing_rights() RETURNS TABLE (lacks text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH users AS (
-    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'auth' AND c.relname = 'users'
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'auth' AND c.relname = 'users'
+  ), caller AS (
+    SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user
   ), wanted AS (
-    SELECT 'create role ' || name AS lacks, (SELECT rolcreaterole AND make NOT LIKE '%BYPASSRLS%' FROM pg_roles WHERE rolname = current_user) AS granted
-      FROM pull_up_club.blueprint WHERE kind = 'role' AND name NOT IN (SELECT rolname FROM pg_roles)
+    SELECT 'create role ' || name AS lacks, rolcreaterole AND make NOT LIKE '%BYPASSRLS%' AS granted
+      FROM pull_up_club.blueprint, caller WHERE kind = 'role' AND name NOT IN (SELECT rolname FROM pg_roles)
     UNION ALL
     SELECT 'create schema ' || name, has_database_privilege(current_database(), 'CREATE')
       FROM pull_up_club.blueprint WHERE kind = 'schema' AND name NOT IN (SELECT nspname FROM pg_namespace)
     UNION ALL
     SELECT privilege || ' on schema ' || nspname, has_schema_privilege(n.oid, privilege)
-      FROM pull_up_club.blueprint JOIN pg_namespace n ON n.nspname = name, unnest('{USAGE,CREATE}'::text[]) AS privilege
+      FROM pull_up_club.blueprint JOIN pg_namespace n ON n.nspname = name,
+           unnest('{USAGE,CREATE}'::text[]) AS privilege
      WHERE kind = 'schema' AND (name <> 'auth' OR privilege = 'USAGE' OR NOT EXISTS (SELECT FROM users))
     UNION ALL
     SELECT privilege || ' on table auth.users', has_table_privilege(oid, privilege)
       FROM users, unnest('{SELECT,REFERENCES,TRIGGER}'::text[]) AS privilege
     UNION ALL
     SELECT 'EXECUTE on function ' || n.nspname || '.' || p.proname, has_function_privilege(p.oid, 'EXECUTE')
-      FROM pg_depend d
-      JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'pull_up_club'
-      JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
-      JOIN pg_namespace n ON n.oid = p.pronamespace
+      FROM pull_up_club.own_functions() AS own
+      JOIN pg_proc p ON p.oid = own JOIN pg_namespace n ON n.oid = p.pronamespace
   )
-  SELECT lacks FROM wanted
-   WHERE NOT granted AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-   ORDER BY 1
+  SELECT lacks FROM wanted, caller WHERE NOT granted AND NOT rolsuper ORDER BY 1
 $$;
 COMMENT ON FUNCTION pull_up_club.missing_rights() IS 'the rights that install() needs and its caller lacks';
 
@@ -79,7 +93,8 @@ BEGIN
   FOR part IN
     SELECT b.kind, b.name, c.oid, c.relrowsecurity
       FROM pull_up_club.blueprint b
-      JOIN pg_class c ON c.oid = CASE WHEN b.kind IN ('table', 'view') AND b.name <> 'auth.users' THEN to_regclass(b.name) END
+      JOIN pg_class c ON c.oid = CASE WHEN b.kind IN ('table', 'view') THEN to_regclass(b.name) END
+     WHERE b.name <> 'auth.users'
      ORDER BY b.place
   LOOP
     IF part.kind = 'view' THEN
@@ -107,10 +122,9 @@ BEGIN
   END LOOP;
   FOR part IN
     SELECT p.oid::regprocedure AS name
-      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-      JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
-      JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'pull_up_club'
-     WHERE n.nspname <> 'pull_up_club' AND NOT has_function_privilege('service_role', p.oid, 'EXECUTE')
+      FROM pull_up_club.own_functions() AS own JOIN pg_proc p ON p.oid = own
+     WHERE p.pronamespace <> 'pull_up_club'::regnamespace
+       AND NOT has_function_privilege('service_role', p.oid, 'EXECUTE')
   LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', part.name);
   END LOOP;
@@ -143,7 +157,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LG109',
       MESSAGE = format('NOT_INSTALLED: %s', array_to_string(problem, '; ')),
       DETAIL = (SELECT jsonb_object_agg(relation, lacks) FROM pull_up_club.foreign_tables()),
-      HINT = 'These tables have names of the club''s but are others. Rename them or add the columns; adopting an existing database as it is will be a function of its own.';
+      HINT = 'These tables have names of the club''s but are others. Rename them or add the columns; '
+             'adopting an existing database as it is will be a function of its own.';
   END IF;
 
   FOR part IN SELECT kind, name, make FROM pull_up_club.blueprint ORDER BY place LOOP
@@ -212,7 +227,8 @@ BEGIN
       EXECUTE format('DROP %s %s', part.kind, part.name);
     END IF;
     gone := gone + 1;
-    RETURN NEXT format('%s %s %s', part.kind, part.name, CASE part.kind WHEN 'rule' THEN 'withdrawn' ELSE 'dropped' END);
+    RETURN NEXT format('%s %s %s', part.kind, part.name,
+                       CASE part.kind WHEN 'rule' THEN 'withdrawn' ELSE 'dropped' END);
   END LOOP;
   RETURN NEXT CASE WHEN gone = 0 THEN 'nothing was there to remove'
                    WHEN keep_data THEN format('%s parts removed; the tables are kept, with all that is in them', gone)

@@ -60,7 +60,7 @@ void award(Run &run, const Member &member, Job &job) {
         if (owned[i] || badge.threshold > job.count() || !is_for(badge, member))
             continue;
         pg::Row row;
-        row.set(user_badges::id, new_id());
+        row.set(user_badges::id, pg::random_uuid());
         row.set(user_badges::user_id, job.member());
         row.set(user_badges::badge_id, UUIDPGetDatum(&badge.id));
         row.set(user_badges::submission_id, UUIDPGetDatum(&job.submission));

@@ -74,7 +74,7 @@ bool shows(const pg::Row &card, const Job &job, int previous) {
 void queue(Run &run, const Job &job) {
     using namespace notification_queue;
     pg::Row row;
-    row.set(id, new_id());
+    row.set(id, pg::random_uuid());
     row.set(user_id, job.member());
     row.set(type, CStringGetTextDatum("monthly_graphic"));
     row.set(data,
@@ -95,7 +95,7 @@ void draw_graphic(Run &run, const Member &member, Job &job) {
     const bool found = run.work.find(table, {{user_id, job.member()}, {month_year, job.month.datum()}},
                                      pg::Lock::no_key_update, &card);
     if (!found) {
-        card.set(id, new_id());
+        card.set(id, pg::random_uuid());
         card.set(user_id, job.member());
         card.set(month_year, job.month.datum());
     }

@@ -4,10 +4,7 @@
 #include "club/array.hpp"
 #include "club/settings.hpp"
 #include "club/tables.hpp"
-
-extern "C" {
-#include "utils/uuid.h"
-}
+#include "pg/uuid.hpp"
 
 namespace lifeguard::club {
 

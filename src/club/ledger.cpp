@@ -101,7 +101,7 @@ void store_earning(Run &run, Job &job) {
         return;
     }
     pg::Row &row = job.earning;
-    row.set(id, new_id());
+    row.set(id, pg::random_uuid());
     row.set(user_id, job.member());
     row.set(weekly_pool_id, job.pool->id());
     row.set(submission_id, UUIDPGetDatum(&job.submission));
@@ -155,17 +155,18 @@ void settle(Run &run, Job **jobs, int count) {
     int opened = 0;
     for (int i = 0; i < count; i++)
         if (jobs[i]->member_month != nullptr) {
-            choose_pool(run, *jobs[i]);
             jobs[i]->club_month = club_month(run, jobs[i]->month);
             open[opened++] = jobs[i];
         }
     if (opened == 0)
         return;
+    lock_club_months(run);
+    do {
+        for (int i = 0; i < opened; i++)
+            choose_pool(run, *open[i]);
+    } while (!lock_pools(run));
     mark_followers(open, opened);
     std::sort(open, open + opened, [](const Job *one, const Job *other) { return one->sequence < other->sequence; });
-
-    lock_club_months(run);
-    lock_pools(run);
     for (int i = 0; i < opened; i++) {
         Job &job = *open[i];
         run.current = &job;

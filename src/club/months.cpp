@@ -22,7 +22,7 @@ MemberMonth *lock_member_month(Run &run, const pg::Row &profile, const Month &mo
             found->total = row.integer(total_earned_dollars);
             found->submissions = row.integer(total_submissions);
         } else {
-            row.set(id, new_id());
+            row.set(id, pg::random_uuid());
             row.set(user_id, member);
             row.set(month_year, text);
         }
@@ -37,7 +37,7 @@ MemberMonth *lock_member_month(Run &run, const pg::Row &profile, const Month &mo
             found->amount = row.integer(amount_dollars);
             found->closed = strcmp(state, "paid") == 0 || strcmp(state, "rejected") == 0 ? state : nullptr;
         } else {
-            row.set(id, new_id());
+            row.set(id, pg::random_uuid());
             row.set(user_id, member);
             row.set(payout_month, text);
             row.set_text(paypal_email, profile.string(profiles::paypal_email));

@@ -5,6 +5,14 @@
 
 namespace lifeguard::club {
 
+// Which pool this session locked last. Nothing is paid on its word: the row is read again under its lock.
+struct Memory {
+    pg_uuid_t id;
+    DateADT start;
+    DateADT end; // before the start: nothing remembered
+};
+static Memory last = {{}, 0, -1};
+
 // Takes over what a row says.
 static void read_pool(Pool &pool, const pg::Row &row) {
     pool.row = row;
@@ -27,6 +35,16 @@ Pool *find_pool(Run &run, DateADT date) {
             return pool;
     const MemoryContext home = MemoryContextSwitchTo(run.memory);
     pg::Row row;
+    if (!run.work.reads_only() && last.start <= date && date <= last.end) {
+        auto *pool = static_cast<Pool *>(palloc0(sizeof(Pool)));
+        pool->row.set(weekly_pools::id, UUIDPGetDatum(&last.id));
+        pool->row.values[weekly_pools::id] = datumCopy(pool->row.values[weekly_pools::id], false, UUID_LEN);
+        pool->start = last.start;
+        pool->end = last.end;
+        pool->remembered = true;
+        MemoryContextSwitchTo(home);
+        return run.pools.add(pool, run.memory);
+    }
     bool found = run.work.find(weekly_pools::table, {{weekly_pools::week_start_date, DateADTGetDatum(monday_of(date))}},
                                pg::Lock::none, &row) &&
                  DatumGetDateADT(row.values[weekly_pools::week_end_date]) >= date;
@@ -67,7 +85,7 @@ Pool *pool_with_id(Run &run, Datum id) {
     return found ? add_pool(run, row) : nullptr;
 }
 
-void lock_pools(Run &run) {
+bool lock_pools(Run &run) {
     std::sort(run.pools.begin(), run.pools.end(), [](const Pool *one, const Pool *other) {
         return one->start != other->start ? one->start < other->start
                                           : compare(uuid_of(one->id()), uuid_of(other->id())) < 0;
@@ -75,10 +93,20 @@ void lock_pools(Run &run) {
     for (Pool *pool : run.pools) {
         CHECK_FOR_INTERRUPTS();
         pg::Row row;
-        if (!run.work.find(weekly_pools::table, {{weekly_pools::id, pool->id()}}, pg::Lock::no_key_update, &row))
+        const bool found =
+            run.work.find(weekly_pools::table, {{weekly_pools::id, pool->id()}}, pg::Lock::no_key_update, &row);
+        if (pool->remembered && (!found || DatumGetDateADT(row.values[weekly_pools::week_start_date]) != pool->start ||
+                                 DatumGetDateADT(row.values[weekly_pools::week_end_date]) != pool->end)) {
+            last.end = last.start - 1;
+            run.pools.count = 0;
+            return false;
+        }
+        if (!found)
             no_such_pool(uuid_of(pool->id()));
         read_pool(*pool, row);
+        last = Memory{uuid_of(pool->id()), pool->start, pool->end};
     }
+    return true;
 }
 
 void store_pools(Run &run) {

@@ -178,8 +178,4 @@ constinit pg::Table table{"finance",
                           {{"month_year", TEXTOID}, {"spent_dollars", INT4OID}, {"updated_at", TIMESTAMPTZOID}}};
 }
 
-Datum new_id() {
-    return DirectFunctionCall1(gen_random_uuid, 0);
-}
-
 } // namespace lifeguard::club

@@ -107,7 +107,4 @@ enum : int { month_year, spent_dollars, updated_at };
 extern pg::Table table;
 } // namespace monthly_totals
 
-// A new id for a row.
-Datum new_id();
-
 } // namespace lifeguard::club

@@ -28,13 +28,13 @@ void add_transition(Lifecycle &lifecycle, Relation table, const Definition &defi
         ereport(ERROR, (errcode(err::invalid_rule),
                         errmsg("a transition leads from \"%s\" to itself", lifecycle.states->labels[move.to]),
                         errhint("A row may always stay in its state; declare transitions between different states."),
-                        errtable(table)));
+                        pg::errrule(table, nullptr)));
     bool &allowed = allowed_from(lifecycle, move.from)[move.to];
     if (allowed)
         ereport(ERROR, (errcode(err::rule_exists),
                         errmsg("transition %s of table %s is declared already", describe(*lifecycle.states, move),
                                pg::table_name(table)),
-                        errtable(table)));
+                        pg::errrule(table, nullptr)));
     allowed = true;
 }
 
@@ -42,11 +42,11 @@ void add_transition(Lifecycle &lifecycle, Relation table, const Definition &defi
 void check_declared(const Lifecycle &lifecycle, Relation table, const Move &move, const char *kind) {
     if (is_declared(lifecycle, move))
         return;
-    ereport(ERROR,
-            (errcode(err::no_such_rule),
-             errmsg("table %s has no transition %s for the %s", pg::table_name(table),
-                    describe(*lifecycle.states, move), kind),
-             errhint("Declare it with lifeguard.add_transition(), or drop the %s first.", kind), errtable(table)));
+    ereport(ERROR, (errcode(err::no_such_rule),
+                    errmsg("table %s has no transition %s for the %s", pg::table_name(table),
+                           describe(*lifecycle.states, move), kind),
+                    errhint("Declare it with lifeguard.add_transition(), or drop the %s first.", kind),
+                    pg::errrule(table, nullptr)));
 }
 
 // Compiles the guards in the order declared.

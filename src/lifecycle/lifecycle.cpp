@@ -27,7 +27,7 @@ static void *compile(rules::Compilation &compilation, const rules::Definition *d
                                    definitions[i].kind),
                             errhint("SELECT lifeguard.create_lifecycle('%s', '<state column>', '{<initial state>}');",
                                     pg::table_name(compilation.table)),
-                            errtable(compilation.table)));
+                            pg::errrule(compilation.table, nullptr)));
     return compiled;
 }
 
@@ -43,6 +43,14 @@ static const char *lost_by_move(void *before, void *after, const rules::RowChang
     return psprintf("the actions of %s", describe(*lifecycle.states, lifecycle.move));
 }
 
+// The row's state as a number.
+static uint32 signature(void *before, TupleTableSlot *row) {
+    const auto &lifecycle = *static_cast<const Lifecycle *>(before);
+    bool isnull;
+    const Datum state = slot_getattr(row, lifecycle.states->column, &isnull);
+    return isnull ? 0 : static_cast<uint32>(find_value(*lifecycle.states, state)) + 1;
+}
+
 // Refuses actions for a lifecycle that is not there, or not that one, or for moves that nobody declared.
 static void agree(Relation table, void *before, void *after) {
     const auto *lifecycle = static_cast<const Lifecycle *>(before);
@@ -54,7 +62,7 @@ static void agree(Relation table, void *before, void *after) {
                 (errcode(err::invalid_rule),
                  errmsg("table %s has actions or history, but not the lifecycle they belong to", pg::table_name(table)),
                  errhint("Drop them first, or use lifeguard.drop_lifecycle('%s').", pg::table_name(table)),
-                 errtable(table)));
+                 pg::errrule(table, nullptr)));
     for (int i = 0; i < aftermath->action_count; i++) {
         const Action &action = aftermath->actions[i];
         const auto state = [&](int there) {
@@ -75,7 +83,7 @@ static void agree(Relation table, void *before, void *after) {
 }
 
 void init() {
-    rules::register_feature({"lifecycle", owns, compile, refuse, set, act, lost_by_move, agree});
+    rules::register_feature({"lifecycle", owns, compile, refuse, set, act, lost_by_move, signature, agree});
 }
 
 } // namespace lifeguard::lifecycle

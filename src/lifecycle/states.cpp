@@ -17,10 +17,11 @@ States *create_states(Relation table, const char *column) {
     int32 typmod = TupleDescAttr(RelationGetDescr(table), states->column - 1)->atttypmod;
     const Oid base = getBaseTypeAndTypmod(states->type, &typmod);
     if (!is_state_type(base, typmod))
-        ereport(ERROR, (errcode(err::invalid_rule),
-                        errmsg("column \"%s\" of table %s is of type %s and cannot hold a lifecycle's state", column,
-                               pg::table_name(table), format_type_be(states->type)),
-                        errhint("Use text, varchar, an enum, or a domain over one of them."), errtable(table)));
+        ereport(ERROR,
+                (errcode(err::invalid_rule),
+                 errmsg("column \"%s\" of table %s is of type %s and cannot hold a lifecycle's state", column,
+                        pg::table_name(table), format_type_be(states->type)),
+                 errhint("Use text, varchar, an enum, or a domain over one of them."), pg::errrule(table, nullptr)));
     get_typlenbyval(base, &states->length, &states->by_value);
     states->labels = static_cast<const char **>(palloc(sizeof(char *) * max_states));
     states->values = static_cast<Datum *>(palloc(sizeof(Datum) * max_states));

@@ -34,7 +34,7 @@ States *read_states(Relation table, const rules::Definition *definitions, int co
                     (errcode(err::rule_exists), errmsg("table %s has a lifecycle already", pg::table_name(table)),
                      errhint("A table has one lifecycle; lifeguard.drop_lifecycle('%s') removes it.",
                              pg::table_name(table)),
-                     errtable(table)));
+                     pg::errrule(table, nullptr)));
         states = create_states(table, rules::required_text(table, definitions[i], "column"));
         ListCell *cell;
         foreach (cell, rules::required_texts(table, definitions[i], "initial"))

@@ -1,4 +1,4 @@
-#include "pg/table_paths.hpp"
+#include "pg/table_direct.hpp"
 
 namespace lifeguard::pg {
 
@@ -30,8 +30,10 @@ void forget_all(Datum, int, uint32) {
 
 // No unit survives its transaction, however that ends.
 void end_transaction(XactEvent event, void *) {
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-        open_units = 0;
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+        return;
+    open_units = 0;
+    forget_workshop_use();
 }
 
 // Frees what nobody uses any more.
@@ -63,7 +65,9 @@ Knowledge *learn(Table &table) {
     const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "lifeguard table", ALLOCSET_SMALL_SIZES);
     const MemoryContext home = MemoryContextSwitchTo(memory);
     auto *knowledge = static_cast<Knowledge *>(palloc0(sizeof(Knowledge)));
+    static uint64 number = 0;
     knowledge->memory = memory;
+    knowledge->number = ++number;
     knowledge->relation = oid;
     knowledge->owner = relation->rd_rel->relowner;
     for (int i = 0; i < table.count; i++) {

@@ -22,6 +22,7 @@ enum class Filler : uint8 { null, constant, now, random_uuid };
 // What this backend has found out about a table; rebuilt after it changed.
 struct Knowledge {
     MemoryContext memory;
+    uint64 number; // never used twice
     Oid relation;
     Oid owner;
     bool stale;
@@ -31,6 +32,7 @@ struct Knowledge {
     bool direct;         // a heap without rules, whose columns have the types that the code expects
     bool direct_inserts; // no trigger and no default that only the executor serves
     bool direct_deletes;
+    bool lasting;        // its expressions change with the table only, and with nothing else
     bool direct_updates; // of columns outside `watched`
     Columns watched;
     int8 *columns_of; // by attribute number - 1: the column of the description, or -1

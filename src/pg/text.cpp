@@ -67,6 +67,15 @@ const char *row_key(Relation relation, TupleTableSlot *row) {
     return detail.text();
 }
 
+int errrule(Relation relation, const char *rule) {
+    Detail detail;
+    detail.add("table", table_name(relation));
+    if (rule != nullptr)
+        detail.add("rule", rule);
+    errdetail_internal("%s", detail.text());
+    return errtable(relation);
+}
+
 Detail::Detail() {
     initStringInfo(&buffer);
     appendStringInfoChar(&buffer, '{');

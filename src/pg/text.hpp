@@ -14,6 +14,9 @@ const char *row_label(Relation relation, TupleTableSlot *row);
 // The row's primary key as a JSON object of texts: {"id": "7"}, or {} without a primary key.
 const char *row_key(Relation relation, TupleTableSlot *row);
 
+// For ereport: names the table in the error's own fields, and table and rule in its DETAIL; `rule` may be nullptr.
+int errrule(Relation relation, const char *rule);
+
 // One column of a row as text, cut at 200 bytes; nullptr for NULL.
 const char *column_text(TupleTableSlot *row, AttrNumber column);
 

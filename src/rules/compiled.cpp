@@ -122,9 +122,10 @@ void find_origin(Relation table, Compiled *compiled) {
 void compile_features(Compilation &compilation, char **arguments, int count) {
     Relation table = compilation.table;
     if (count == 0)
-        ereport(ERROR, (errcode(err::unreadable_rules),
-                        errmsg("a lifeguard trigger of table %s has no rules", pg::table_name(table)),
-                        errhint("lifeguard.forget('%s') removes it.", pg::table_name(table)), errtable(table)));
+        ereport(ERROR,
+                (errcode(err::unreadable_rules),
+                 errmsg("a lifeguard trigger of table %s has no rules", pg::table_name(table)),
+                 errhint("lifeguard.forget('%s') removes it.", pg::table_name(table)), pg::errrule(table, nullptr)));
     auto *definitions = static_cast<Definition *>(palloc0(sizeof(Definition) * count));
     for (int i = 0; i < count; i++) {
         definitions[i] = read_definition(table, pstrdup(arguments[i]));
@@ -139,7 +140,7 @@ void compile_features(Compilation &compilation, char **arguments, int count) {
                         errmsg("a rule would set column \"%s\" of table %s, which holds the state of its lifecycle",
                                NameStr(TupleDescAttr(RelationGetDescr(table), column - 1)->attname),
                                compilation.compiled->name),
-                        errhint("The state is checked before columns are set."), errtable(table)));
+                        errhint("The state is checked before columns are set."), pg::errrule(table, nullptr)));
 }
 
 } // namespace
@@ -178,7 +179,7 @@ AttrNumber find_column(Relation table, const char *name, const char *rule) {
         ereport(ERROR, (errcode(err::invalid_rule),
                         errmsg("%s: column \"%s\" of table %s is generated and cannot be set", rule, name,
                                pg::table_name(table)),
-                        errtable(table)));
+                        pg::errrule(table, nullptr)));
     return column;
 }
 

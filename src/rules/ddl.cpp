@@ -65,6 +65,22 @@ void try_compile(void *argument) {
     (void)compile_trigger(*static_cast<const OwnTrigger *>(argument));
 }
 
+// Refuses a second trigger of ours with the same timing: a table has one, and the functions that declare rules know of
+// one.
+void refuse_second(const OwnTrigger &own) {
+    const TriggerDesc *triggers = own.table->trigdesc;
+    const Oid function = trigger_function(own.timing);
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        if (triggers->triggers[i].tgfoid == function && triggers->triggers[i].tgoid != own.trigger)
+            ereport(
+                ERROR,
+                (errcode(err::rule_exists),
+                 errmsg("table %s has a trigger with lifeguard's rules already: \"%s\"", pg::table_name(own.table),
+                        triggers->triggers[i].tgname),
+                 errhint(
+                     "A table has one BEFORE and one AFTER trigger of lifeguard's; its functions add rules to them.")));
+}
+
 // A trigger of ours that was just created: refuse who is not the owner, record what it uses. Rules that cannot be read
 // are a warning here, so that a restore goes on, and an error at the first row.
 void created(const OwnTrigger &own) {
@@ -72,14 +88,7 @@ void created(const OwnTrigger &own) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("only the owner of table %s may give it rules", pg::table_name(own.table)),
                         errdetail("Rules run as the table's owner.")));
-    const Trigger *other = find_trigger(own.table, own.timing);
-    if (other != nullptr && other->tgoid != own.trigger)
-        ereport(
-            ERROR,
-            (errcode(err::rule_exists),
-             errmsg("table %s has a trigger with lifeguard's rules already: \"%s\"", pg::table_name(own.table),
-                    other->tgname),
-             errhint("A table has one BEFORE and one AFTER trigger of lifeguard's; its functions add rules to them.")));
+    refuse_second(own);
     OwnTrigger copy = own;
     const ErrorData *error = pg::try_in_subtransaction(record_dependencies, &copy);
     if (error != nullptr)

@@ -64,7 +64,7 @@ void refuse_namesake(Relation table, const char *name) {
             ereport(ERROR,
                     (errcode(ERRCODE_DUPLICATE_OBJECT),
                      errmsg("table %s has a trigger \"%s\" that is not lifeguard's", pg::table_name(table), name),
-                     errhint("Rename that trigger."), errtable(table)));
+                     errhint("Rename that trigger."), pg::errrule(table, nullptr)));
     }
 }
 
@@ -85,7 +85,7 @@ void refuse_rules_below(Relation table, Timing timing) {
                             pg::table_name(table)),
                      errhint("lifeguard.forget('%s') drops them; then declare all rules on the partitioned table.",
                              pg::table_name(partition)),
-                     errtable(partition)));
+                     pg::errrule(partition, nullptr)));
         relation_close(partition, NoLock);
     }
 }

@@ -53,7 +53,7 @@ struct ContextEntry {
 };
 
 // Parses the text as one expression and nothing else: no alias, no FROM, no second column.
-Node *parse_single_expression(const char *source, const char *label) {
+Node *parse_single_expression(Relation table, const char *source, const char *label) {
     List *statements = raw_parser(source, RAW_PARSE_PLPGSQL_EXPR);
     const auto *select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
     const bool plain = list_length(select->targetList) == 1 && select->fromClause == NIL &&
@@ -68,7 +68,7 @@ Node *parse_single_expression(const char *source, const char *label) {
                         errhint("Write one expression over old and new; put a query in parentheses.")));
     if (IsA(target->val, ColumnRef) && IsA(llast(castNode(ColumnRef, target->val)->fields), A_Star))
         ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s is a list of all columns, not an expression", label),
-                        errhint("Name a column, or the row itself: new.")));
+                        errhint("Name a column, or the row itself: new."), pg::errrule(table, label)));
     return target->val;
 }
 
@@ -78,7 +78,8 @@ void refuse_unavailable_columns(Relation table, Node *node, const char *label, P
     foreach (cell, pull_vars_of_level(node, 0)) {
         const auto *var = lfirst_node(Var, cell);
         if (var->varattno < 0)
-            ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s refers to a system column", label)));
+            ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s refers to a system column", label),
+                            pg::errrule(table, label)));
         if (purpose == Purpose::action || var->varno != PRS2_NEW_VARNO)
             continue;
         for (int i = 0; i < RelationGetNumberOfAttributes(table); i++) {
@@ -88,7 +89,8 @@ void refuse_unavailable_columns(Relation table, Node *node, const char *label, P
                         (errcode(err::invalid_rule),
                          errmsg("%s refers to new.%s, a generated column", label, NameStr(attribute->attname)),
                          errhint("Generated columns are computed after the rules have run; use the columns it is "
-                                 "made of, and name them instead of the whole row.")));
+                                 "made of, and name them instead of the whole row."),
+                         pg::errrule(table, label)));
         }
     }
 }
@@ -319,16 +321,17 @@ AnalyzedExpression analyze_expression(Relation table, const char *source, const 
     ParseState *parse = make_parsestate(nullptr);
     parse->p_sourcetext = source;
     add_row_names(parse, table);
-    Node *node = transformExpr(parse, parse_single_expression(source, label), EXPR_KIND_SELECT_TARGET);
+    Node *node = transformExpr(parse, parse_single_expression(table, source, label), EXPR_KIND_SELECT_TARGET);
     Node *result = exprType(node) == UNKNOWNOID ? coerce_to_specific_type(parse, node, TEXTOID, "rule") : node;
     node = coerce(parse, table, node, label, purpose, column);
     assign_expr_collations(parse, node);
     if (parse->p_hasAggs || parse->p_hasWindowFuncs)
         ereport(ERROR,
                 (errcode(err::invalid_rule), errmsg("%s uses an aggregate or window function over a single row", label),
-                 errhint("Put it into a sub-select.")));
+                 errhint("Put it into a sub-select."), pg::errrule(table, label)));
     if (parse->p_hasTargetSRFs && purpose != Purpose::action)
-        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s returns a set; one value is needed", label)));
+        ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s returns a set; one value is needed", label),
+                        pg::errrule(table, label)));
     refuse_unavailable_columns(table, node, label, purpose);
     *needs_query = parse->p_hasSubLinks || parse->p_hasTargetSRFs;
     const AnalyzedExpression analyzed{node, result, parse->p_rtable};

@@ -73,6 +73,8 @@ struct Feature {
     void (*act)(void *rules, RowChange &change);
     // What would be lost if this row left its partition, whose AFTER UPDATE then never comes; nullptr for nothing.
     const char *(*lost_by_move)(void *before, void *after, const RowChange &change);
+    // A number for what is checked of a row: the half of a move that arrives must have the same as the half that left.
+    uint32 (*signature)(void *before, TupleTableSlot *row);
     // Do the two triggers' rules agree? Raises LG010 when declared.
     void (*agree)(Relation table, void *before, void *after);
 };

@@ -14,7 +14,8 @@ struct Move {
     Oid partition; // where it was
     ItemPointerData row;
     int depth;
-    bool left;      // the DELETE half has come
+    bool left; // the DELETE half has come
+    uint32 signature;
     char lost[256]; // the work that a move would lose; empty when none
 };
 Move move;
@@ -43,14 +44,24 @@ void require_delete_event(const TriggerData &data) {
              errhint("Let its trigger see moves between partitions: SELECT lifeguard.set_rules('%s', 'before', "
                      "lifeguard.get_rules('%s', 'before'));",
                      table, table),
-             errtable(data.tg_relation)));
+             pg::errrule(data.tg_relation, nullptr)));
+}
+
+// What is checked of the new row, as a number.
+uint32 signature_of(const Compiled &rules, const RowChange &change) {
+    uint32 signature = 0;
+    for (int i = 0; i < feature_count(); i++)
+        if (rules.rules[i] != nullptr && feature_at(i).signature != nullptr)
+            signature = hash_combine(signature, feature_at(i).signature(rules.rules[i], change.after));
+    return signature;
 }
 
 } // namespace
 
 void note_update(const TriggerData &data, const Compiled &rules, RowChange &change) {
     require_delete_event(data);
-    move = Move{rules.root, rules.table, data.tg_trigtuple->t_self, trigger_depth(), false, ""};
+    move = Move{rules.root, rules.table, data.tg_trigtuple->t_self, trigger_depth(), false, signature_of(rules, change),
+                ""};
     const Trigger *after = find_trigger(change.table, Timing::after);
     if (after == nullptr)
         return;
@@ -82,11 +93,11 @@ void note_delete(const TriggerData &data) {
          errtable(data.tg_relation)));
 }
 
-bool take_arrival(const Compiled &rules) {
+bool take_arrival(const Compiled &rules, const RowChange &change) {
     if (!OidIsValid(move.root) || !move.left || move.root != rules.root || move.depth != trigger_depth())
         return false;
     move.root = InvalidOid;
-    return true;
+    return move.signature == signature_of(rules, change);
 }
 
 void forget_move() {

@@ -14,7 +14,7 @@ void note_update(const TriggerData &data, const Compiled &rules, RowChange &chan
 void note_delete(const TriggerData &data);
 
 // BEFORE INSERT into a partition: true for the second half of a move, whose row was checked and stamped when it left.
-bool take_arrival(const Compiled &rules);
+bool take_arrival(const Compiled &rules, const RowChange &change);
 
 // A statement has ended: what it moved has arrived, or never will.
 void forget_move();

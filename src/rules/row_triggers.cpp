@@ -45,7 +45,7 @@ void run(void (*Feature::*step)(void *, RowChange &), RowChange &change) {
 HeapTuple before_row(const TriggerData &data, const Compiled &rules, Oid caller) {
     HeapTuple row = TRIGGER_FIRED_BY_INSERT(data.tg_event) ? data.tg_trigtuple : data.tg_newtuple;
     RowChange change = row_change(data, rules, caller);
-    if (rules.follows_moves && change.insert && take_arrival(rules))
+    if (rules.follows_moves && change.insert && take_arrival(rules, change))
         return row;
     run(&Feature::refuse, change);
     run(&Feature::set, change);

@@ -48,7 +48,8 @@ declare -A rows=(
                           CASE WHEN status = 'approved' THEN CASE WHEN approved_at < 'BEGAN' THEN approved_at ELSE 'infinity' END END AS approved
                      FROM content.submissions"
     [profiles]="SELECT id, email, full_name, age, gender, organization, region, role, paypal_email, is_paid FROM auth_management.profiles"
-    [notifications]="SELECT user_id, type, data FROM communication.notification_queue"
+    # approved again with the same count, a submission draws the card that is there and announces nothing; the cascade does
+    [notifications]="SELECT DISTINCT user_id, type, data FROM communication.notification_queue"
     [e-mails]="SELECT user_id, email_type, recipient, subject, message FROM communication.email_notifications"
 )
 
