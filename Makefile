@@ -32,8 +32,8 @@ REGRESS   := $(sort $(basename $(notdir $(wildcard sql/*.sql))))
 ISOLATION := $(sort $(basename $(notdir $(wildcard test/isolation/specs/*.spec))))
 
 # The club's tests create pull_up_club themselves: the general part does not know it.
-REGRESS_OPTS   := --load-extension=lifeguard
-ISOLATION_OPTS := --load-extension=lifeguard --inputdir=test/isolation --outputdir=output_iso
+REGRESS_OPTS   := --load-extension=lifeguard --load-extension=pull_up_club
+ISOLATION_OPTS := --load-extension=lifeguard --load-extension=pull_up_club --inputdir=test/isolation --outputdir=output_iso
 
 # A machine without a server's development files still has help, test, demo and bench: these install what is missing.
 SERVER_HEADERS := $(wildcard $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h)

@@ -35,7 +35,7 @@ SELECT CASE measure WHEN 'simple' THEN '1 client, simple protocol' WHEN 'prepare
                     WHEN 'clients_simple' THEN '8 clients, simple protocol' ELSE '8 clients, prepared' END AS " ",
        round(max(median) FILTER (WHERE variant = 'cascade')) AS "cascade",
        round(max(median) FILTER (WHERE variant = 'handwritten')) AS "hand-written",
-       round(max(median) FILTER (WHERE variant = 'handwritten_checked')) AS "checked",
+       round(max(median) FILTER (WHERE variant = 'checked')) AS "checked",
        round(max(median) FILTER (WHERE variant = 'club')) AS "club"
   FROM (SELECT measure, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS median FROM sample
          WHERE variant NOT LIKE '%triggers' GROUP BY 1, 2) AS m

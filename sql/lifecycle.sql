@@ -323,7 +323,7 @@ SELECT lifeguard.add_transition('life.orders', 'void', 'end'), lifeguard.add_gua
 SELECT * FROM lifeguard.check_lifecycle('life.orders');
 ALTER TABLE life.orders DISABLE TRIGGER lifeguard_after;
 ALTER TABLE life.orders ENABLE REPLICA TRIGGER lifeguard_before;
-UPDATE pg_proc SET pronargdefaults = NULL, proname = 'renamed_in_the_catalog' WHERE oid = 'life.ok(int)'::regprocedure;
+UPDATE pg_proc SET proname = 'renamed_in_the_catalog' WHERE oid = 'life.ok(int)'::regprocedure;
 SELECT * FROM lifeguard.check_lifecycle('life.orders');
 UPDATE pg_proc SET proname = 'ok' WHERE proname = 'renamed_in_the_catalog';
 SELECT lifeguard.forget('life.orders');

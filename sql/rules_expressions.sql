@@ -92,7 +92,7 @@ SELECT words.tries('generate_series(1, new.n) > 0');
 SELECT words.tries('unnest(new.flags) > 0');
 SELECT words.tries('new.n = ANY (new.flags)');
 SELECT words.tries('new.n IN (1, 2)');
-SELECT words.tries('new IS NOT NULL AND old IS DISTINCT FROM new');
+SELECT words.tries('old IS NOT NULL AND (new).id > 0');
 SELECT words.tries('(new).n = 0');
 SELECT words.tries('words.items.tableoid = 1');
 SELECT words.tries('new.ctid IS NULL');
@@ -108,8 +108,6 @@ SELECT words.tries('1 / 0 = 1');
 SELECT words.tries('''x''::int = 1');
 -- an alias that hides new is what it says
 SELECT words.tries('(SELECT bool_and(new.id > 0) FROM words.items new)');
--- a star of a row works wherever it is accepted
-SELECT words.tries('num_nulls(new.*) >= 0');
 SELECT count(*) FROM lifeguard.rules WHERE kind = 'guard';
 
 -- the error's position is in the rule's own text, and the context names the rule
@@ -286,29 +284,33 @@ SELECT words.fails('new.answer');
 SELECT words.fails('(SELECT new.answer)');
 
 -- whole rows: old is all null when a row is created, by whichever path
-CREATE FUNCTION words.shows(old words.items, new words.items) RETURNS boolean LANGUAGE plpgsql AS $$
-BEGIN
-  RAISE NOTICE 'old %, new %', to_jsonb(old) - 'double', to_jsonb(new) - 'double';
-  RETURN true;
-END $$;
-SELECT lifeguard.add_guard('words.items', NULL, NULL, 'words.shows(old, new)', 'rows'), lifeguard.add_guard('words.items', NULL, NULL, '(SELECT words.shows(old, new))', 'rows');
-INSERT INTO words.items (id, n) VALUES (2, 5);
-UPDATE words.items SET state = 'b', n = 6 WHERE id = 2;
-ALTER TABLE words.items DROP COLUMN word, ADD COLUMN extra text DEFAULT 'x';
-UPDATE words.items SET state = 'a', n = 7 WHERE id = 2;
-SELECT lifeguard.drop_guard('words.items', NULL, NULL);
--- a generated column is not there before the row is stored, also within the whole row
-SELECT lifeguard.add_guard('words.items', 'a', 'b', '(to_jsonb(new) ->> ''double'') IS NULL', 'not computed yet');
-UPDATE words.items SET state = 'b', n = 8 WHERE id = 2 RETURNING double;
-UPDATE words.items SET state = 'a', n = 9 WHERE id = 2;
-SELECT lifeguard.drop_guard('words.items', 'a', 'b');
+CREATE TABLE words.pairs (id int PRIMARY KEY, gone text, state text DEFAULT 'a', n int, kept text DEFAULT 'k');
+ALTER TABLE words.pairs DROP COLUMN gone;
+CREATE FUNCTION words.shows(old words.pairs, new words.pairs) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '% -> %', to_jsonb(old), to_jsonb(new); RETURN true; END $$;
+CREATE FUNCTION words.strict_one(old words.pairs) RETURNS boolean LANGUAGE sql STRICT AS 'SELECT true';
+SELECT lifeguard.create_lifecycle('words.pairs', 'state', '{a}'), lifeguard.add_transition('words.pairs', 'a', 'b'), lifeguard.add_transition('words.pairs', 'b', 'a'),
+       lifeguard.add_guard('words.pairs', NULL, NULL, 'words.shows(old, new)', 'plain'), lifeguard.add_guard('words.pairs', NULL, NULL, '(SELECT words.shows(old, new))', 'query'),
+       lifeguard.add_guard('words.pairs', NULL, NULL, 'words.strict_one(old)', 'strict'), lifeguard.add_guard('words.pairs', NULL, NULL, '(SELECT words.strict_one(old))', 'strict query'),
+       lifeguard.add_guard('words.pairs', NULL, NULL, 'num_nulls(new.*) = 0', 'star'), lifeguard.add_guard('words.pairs', NULL, NULL, '(SELECT num_nulls(new.*)) = 0', 'star query');
+INSERT INTO words.pairs (id, n) VALUES (2, 5);
+UPDATE words.pairs SET state = 'b', n = 6;
+ALTER TABLE words.pairs DROP COLUMN kept, ADD COLUMN extra text DEFAULT 'x';
+UPDATE words.pairs SET state = 'a', n = 7;
+-- a generated column is not there before the row is stored, so neither is the whole row; old's is
+SELECT words.tries('to_jsonb(new) IS NOT NULL');
+SELECT words.tries('(SELECT to_jsonb(new)) IS NOT NULL');
+SELECT words.tries('to_jsonb(old) IS NOT NULL');
+ALTER TABLE words.pairs ADD COLUMN g int GENERATED ALWAYS AS (n + 1) STORED;
+\echo :SQLSTATE
 
--- names are found by the pinned path, whatever runs them
-SELECT lifeguard.add_guard('words.items', 'a', 'b', 'current_setting(''search_path'') = ''pg_catalog, pg_temp''', 'internal'),
-       lifeguard.add_guard('words.items', 'a', 'b', '(SELECT current_setting(''search_path'')) = ''pg_catalog, pg_temp''', 'query'),
-       lifeguard.add_guard('words.items', 'a', 'b', 'to_regclass(''items'') IS NULL', 'regclass');
+-- names are found by the pinned path, whatever looks for them, and the caller's path is as it was
+SELECT lifeguard.add_guard('words.items', 'a', 'b', 'to_regclass(''items'') IS NULL', 'built-in'),
+       lifeguard.add_guard('words.items', 'a', 'b', '(SELECT to_regclass(''items'')) IS NULL', 'query'),
+       lifeguard.add_guard('words.items', 'a', 'b', 'lower(''WORDS.ITEMS'')::regclass::text = ''words.items''', 'output'),
+       lifeguard.add_guard('words.items', 'a', 'b', 'query_to_xml(''SELECT current_setting(''''search_path'''') AS path'', false, false, '''')::text ~ ''pg_catalog, pg_temp''', 'text that is run');
+INSERT INTO words.items (id) VALUES (2);
 SET search_path = words, pg_catalog;
-UPDATE words.items SET state = 'b' WHERE id = 2;
+UPDATE words.items SET state = 'b' WHERE id = 2 RETURNING state;
 SHOW search_path;
 RESET search_path;
 SELECT lifeguard.drop_guard('words.items', 'a', 'b');

@@ -20,7 +20,7 @@ CREATE FUNCTION safe.bill(int) RETURNS void LANGUAGE sql AS $$ INSERT INTO safe.
 SELECT lifeguard.create_lifecycle('safe.guests', 'state', '{booked}'), lifeguard.add_transition('safe.guests', 'booked', 'here'), lifeguard.add_transition('safe.guests', 'here', 'left'),
        lifeguard.add_guard('safe.guests', 'booked', 'here', 'safe.is_open(new.room)', 'the room is closed'),
        lifeguard.add_guard('safe.guests', 'booked', 'here', 'NOT EXISTS (SELECT FROM safe.rooms r WHERE r.id = new.room AND NOT r.open)', 'the room is not open'),
-       lifeguard.add_stamp('safe.guests', 'here', 'seen_by', 'current_user || '' for '' || current_setting(''request.user'', true)'),
+       lifeguard.add_stamp('safe.guests', 'here', 'seen_by', 'current_user || '' for '' || current_setting(''request.who'', true)'),
        lifeguard.add_action('safe.guests', 'here', 'left', 'safe.bill(new.id)'),
        lifeguard.add_history('safe.guests');
 GRANT SELECT, INSERT, UPDATE, TRIGGER ON safe.guests TO regress_clerk, regress_thief;
@@ -28,7 +28,7 @@ RESET ROLE;
 
 -- the rules run as the owner: who writes needs no rights on what they use
 SET ROLE regress_clerk;
-SET request.user = 'clara';
+SET request.who = 'clara';
 SELECT count(*) FROM safe.bills;
 \echo :SQLSTATE
 INSERT INTO safe.guests (id, room) VALUES (1, 1), (2, 2);
@@ -114,6 +114,7 @@ UPDATE safe.guests SET state = 'here' WHERE id = 2;
 \echo :SQLSTATE
 RESET ROLE;
 ALTER TABLE safe.guests OWNER TO regress_owner;
+GRANT SELECT, INSERT, UPDATE ON safe.guests TO regress_clerk;
 
 -- row security: rules see what is there, whatever the caller and even the owner may see
 SET ROLE regress_owner;
@@ -162,9 +163,10 @@ CREATE OPERATOR den.= (LEFTARG = text, RIGHTARG = text, FUNCTION = den.same);
 CREATE TABLE den.rooms (id int, open boolean);
 CREATE TYPE den.int4 AS ENUM ('x');
 SET ROLE regress_owner;
-SELECT lifeguard.add_guard('safe.guests', 'booked', 'here', 'lower(new.note) = ''quiet'' AND length(new.note::text) > new.id::int4', 'be quiet');
+SELECT lifeguard.add_guard('safe.guests', 'booked', 'here', 'lower(new.note) = ''quiet'' AND length(new.note::text) < 100::int4', 'be quiet');
 SET ROLE regress_thief;
 SET search_path = den, pg_catalog, safe;
+SET request.who = 'nobody';
 CREATE TEMPORARY TABLE rooms (id int, open boolean);
 CREATE TEMPORARY TABLE pg_class (oid oid);
 INSERT INTO safe.guests (id, room, note) VALUES (7, 2, 'quiet');
@@ -174,8 +176,8 @@ UPDATE safe.guests SET state = 'here', room = 1, note = 'LOUD' WHERE id = 7;
 \echo :SQLSTATE
 UPDATE safe.guests SET state = 'here', room = 1, note = 'Quiet, please' WHERE id = 7;
 \echo :SQLSTATE
-UPDATE safe.guests SET state = 'here', room = 1, note = 'QUIET    ' WHERE id = 7;
-\echo :SQLSTATE
+UPDATE safe.guests SET state = 'here', room = 1, note = 'QUIET' WHERE id = 7;
+SELECT state, seen_by FROM safe.guests WHERE id = 7;
 RESET search_path;
 RESET ROLE;
 SET search_path = den, public;

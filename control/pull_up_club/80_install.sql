@@ -10,8 +10,10 @@ BEGIN
     WHEN 'role'       THEN RETURN to_regrole(name) IS NOT NULL;
     WHEN 'schema'     THEN RETURN to_regnamespace(name) IS NOT NULL;
     WHEN 'function'   THEN RETURN to_regprocedure(name) IS NOT NULL;
-    WHEN 'constraint' THEN RETURN EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass(place) AND conname = what);
-    WHEN 'trigger'    THEN RETURN EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass(place) AND tgname = what);
+    WHEN 'constraint' THEN RETURN EXISTS (
+      SELECT FROM pg_constraint WHERE conrelid = to_regclass(place) AND conname = what);
+    WHEN 'trigger'    THEN RETURN EXISTS (
+      SELECT FROM pg_trigger WHERE tgrelid = to_regclass(place) AND tgname = what);
     WHEN 'rule'       THEN RETURN EXISTS (
       SELECT FROM lifeguard.rules r
        WHERE r.relation = to_regclass(place)

@@ -37,10 +37,10 @@ static const char *lost_by_move(void *before, void *after, const rules::RowChang
     const auto &lifecycle = *static_cast<const Lifecycle *>(before);
     const auto &aftermath = *static_cast<const Aftermath *>(after);
     if (aftermath.on_insert)
-        return "what tells it from a new row";
+        return "what tells it from a new row: creation has actions";
     if (!lifecycle.moving || !has_work(aftermath, change))
         return nullptr;
-    return psprintf("the actions of %s", describe(*lifecycle.states, lifecycle.move));
+    return psprintf("what follows %s", describe(*lifecycle.states, lifecycle.move));
 }
 
 // The row's state as a number.

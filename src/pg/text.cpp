@@ -7,15 +7,27 @@ const char *table_name(Relation relation) {
                                       RelationGetRelationName(relation));
 }
 
+// Dates and times as JSON has them, in UTC, whatever the session's settings: a key is the same text for everybody.
+static const char *time_text(Oid type, Datum value) {
+    if (type != DATEOID && type != TIMESTAMPOID && type != TIMESTAMPTZOID)
+        return nullptr;
+    const int utc = 0;
+    return JsonEncodeDateTime(static_cast<char *>(palloc(MAXDATELEN + 1)), value, type,
+                              type == TIMESTAMPTZOID ? &utc : nullptr);
+}
+
 const char *column_text(TupleTableSlot *row, AttrNumber column) {
     constexpr int longest = 200;
     bool isnull;
     const Datum value = slot_getattr(row, column, &isnull);
     if (isnull)
         return nullptr;
+    const Oid type = TupleDescAttr(row->tts_tupleDescriptor, column - 1)->atttypid;
+    if (const char *time = time_text(type, value))
+        return time;
     Oid output;
     bool varlena;
-    getTypeOutputInfo(TupleDescAttr(row->tts_tupleDescriptor, column - 1)->atttypid, &output, &varlena);
+    getTypeOutputInfo(type, &output, &varlena);
     char *text = OidOutputFunctionCall(output, value);
     const int length = static_cast<int>(strlen(text));
     if (length <= longest)
