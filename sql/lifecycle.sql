@@ -140,6 +140,11 @@ UPDATE life.orders SET state = 'sent', paid = 5 WHERE id = 1 RETURNING paid, not
 UPDATE life.orders SET paid = 6, state = 'sent' WHERE id = 1 RETURNING paid, note;
 UPDATE life.orders SET state = 'void' WHERE id = 1;
 INSERT INTO life.orders (id, state) VALUES (2, 'held');
+-- a guard of any state is one of creation, too, and says so
+SELECT lifeguard.add_guard('life.orders', NULL, 'held', 'new.paid > 0', 'held ones are paid');
+INSERT INTO life.orders (id, state) VALUES (3, 'held');
+\echo :SQLSTATE
+SELECT lifeguard.drop_guard('life.orders', NULL, 'held');
 SELECT lifeguard.draw_lifecycle('life.orders');
 
 -- dropping: exactly what was named
@@ -309,6 +314,24 @@ SELECT relation, row_key, from_state, to_state, moved_by = session_user AS by_us
 SELECT bool_and((a ->> 'ms')::numeric BETWEEN 0 AND 60000) AS timed FROM lifeguard.history, jsonb_array_elements(actions) a;
 SELECT bool_and(moved_at BETWEEN now() - interval '10 min' AND clock_timestamp()) AS dated FROM lifeguard.history;
 SELECT id, state FROM life.orders ORDER BY id;
+-- a key is one and the same, whatever the session's settings
+CREATE TABLE life.keyed (d date, t timestamptz, f float8, b bytea, i interval, n numeric, state text DEFAULT 'a', PRIMARY KEY (d, t, f, b, i, n));
+SELECT lifeguard.create_lifecycle('life.keyed', 'state', '{a}'), lifeguard.add_transition('life.keyed', 'a', 'b'), lifeguard.add_transition('life.keyed', 'b', 'a'),
+       lifeguard.add_history('life.keyed');
+INSERT INTO life.keyed VALUES ('2026-02-01', '2026-02-01 12:00+00', 0.1, '\x00ff', '1 day 02:00', 1.50);
+UPDATE life.keyed SET state = 'b';
+SET datestyle = 'German, DMY';
+SET timezone = 'Asia/Tokyo';
+SET intervalstyle = 'iso_8601';
+SET bytea_output = 'escape';
+SET extra_float_digits = 0;
+UPDATE life.keyed SET state = 'c';
+UPDATE life.keyed SET state = 'a';
+RESET ALL;
+SET timezone = 'UTC';
+SELECT count(*), count(DISTINCT row_key) FROM lifeguard.history WHERE relation = 'life.keyed'::regclass;
+SELECT lifeguard.forget('life.keyed');
+DELETE FROM lifeguard.history WHERE relation = 'life.keyed'::regclass;
 -- kept no longer, what was kept stays
 SELECT lifeguard.drop_history('life.orders');
 UPDATE life.orders SET state = 'void' WHERE id = 1;

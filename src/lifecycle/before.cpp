@@ -145,11 +145,14 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
 
 // Raises LG002 with the guard's own message.
 [[noreturn]] void guard_refused(const Lifecycle &lifecycle, const RowChange &change, const Guard &guard, bool isnull) {
+    const char *const *labels = lifecycle.states->labels;
+    const char *refused =
+        lifecycle.move.from == creation
+            ? psprintf("be created in state \"%s\"", labels[lifecycle.move.to])
+            : psprintf("go from \"%s\" to \"%s\"", labels[lifecycle.move.from], labels[lifecycle.move.to]);
     ereport(ERROR, (errcode(err::guard_refused),
-                    errmsg("%s: %s%s may not go from \"%s\" to \"%s\"", guard.message, pg::table_name(change.table),
-                           pg::row_label(change.table, change.after),
-                           lifecycle.move.from == creation ? "new" : lifecycle.states->labels[lifecycle.move.from],
-                           lifecycle.states->labels[lifecycle.move.to]),
+                    errmsg("%s: %s%s may not %s", guard.message, pg::table_name(change.table),
+                           pg::row_label(change.table, change.after), refused),
                     errdetail_internal("%s", move_detail(lifecycle, change)
                                                  .add("guard", guard.condition->source)
                                                  .add("message", guard.message)

@@ -7,6 +7,13 @@ extern "C" {
 
 namespace lifeguard::pg {
 
+// A way to rows, begun.
+struct Scan {
+    const Lookup *lookup;
+    IndexScanDesc scan;
+    Relation index; // nullptr: the bench's
+};
+
 // A table opened by a unit of work.
 struct Opened {
     Table *table;
@@ -14,8 +21,8 @@ struct Opened {
     Relation relation;
     TupleTableSlot *found;   // the version that was read last
     TupleTableSlot *written; // the version to be stored
-    Relation indexes[4];     // opened for lookups
-    int index_count;
+    Scan scans[4];           // begun once, for a statement of many rows
+    int scan_count;
     Bench *bench; // nullptr: this session has not written to it yet
 };
 
@@ -63,20 +70,6 @@ Opened *open_table(Direct &direct, Table &table) {
     }
 }
 
-// An index of an open table; the lock on it is kept, for DROP INDEX CONCURRENTLY does not wait for the table's.
-Relation open_index(Opened &opened, Oid oid) {
-    if (opened.bench != nullptr)
-        for (int i = 0; i < opened.bench->base->ri_NumIndices; i++)
-            if (opened.bench->indexes[i] == oid)
-                return opened.bench->base->ri_IndexRelationDescs[i];
-    for (int i = 0; i < opened.index_count; i++)
-        if (RelationGetRelid(opened.indexes[i]) == oid)
-            return opened.indexes[i];
-    if (opened.index_count == lengthof(opened.indexes))
-        return nullptr;
-    return opened.indexes[opened.index_count++] = index_open(oid, AccessShareLock);
-}
-
 // The newest snapshot, active until the unit ends or asks again.
 Snapshot fresh_snapshot(Direct &direct) {
     if (direct.snapshot != nullptr && !direct.outdated)
@@ -87,6 +80,52 @@ Snapshot fresh_snapshot(Direct &direct) {
     direct.snapshot = GetActiveSnapshot();
     direct.outdated = false;
     return direct.snapshot;
+}
+
+// A scan by these keys, begun or ready to begin again; nullptr when no index serves. The lock on an index is kept, for
+// DROP INDEX CONCURRENTLY does not wait for the table's.
+Scan *open_scan(Direct &direct, Opened &opened, std::initializer_list<Key> keys, int from) {
+    const Lookup *lookup = find_lookup(*opened.table, *opened.knowledge, opened.relation, key_columns(keys),
+                                       static_cast<int>(keys.size()), from);
+    if (lookup == nullptr)
+        return nullptr;
+    for (int i = 0; i < opened.scan_count; i++)
+        if (opened.scans[i].lookup == lookup)
+            return &opened.scans[i];
+    if (opened.scan_count == lengthof(opened.scans))
+        return nullptr;
+    Scan &scan = opened.scans[opened.scan_count];
+    scan = Scan{lookup, nullptr, nullptr};
+    Relation index = nullptr;
+    for (int i = 0; opened.bench != nullptr && i < opened.bench->base->ri_NumIndices; i++)
+        if (opened.bench->indexes[i] == lookup->index)
+            index = opened.bench->base->ri_IndexRelationDescs[i];
+    if (index == nullptr)
+        index = scan.index = index_open(lookup->index, AccessShareLock);
+    const MemoryContext home = MemoryContextSwitchTo(direct.memory);
+    scan.scan = begin_index_scan(opened.relation, index, fresh_snapshot(direct), lookup->count);
+    MemoryContextSwitchTo(home);
+    opened.scan_count++;
+    return &scan;
+}
+
+// Begins the scan with these keys and the newest snapshot.
+void begin(Direct &direct, Scan &scan, ScanKeyData *scan_keys) {
+    scan.scan->xs_snapshot = fresh_snapshot(direct);
+    index_rescan(scan.scan, scan_keys, scan.lookup->count, nullptr, 0);
+}
+
+// The next row, in the table's slot; what the index method keeps of it must live as long as the scan.
+bool next(Direct &direct, Opened &opened, Scan &scan) {
+    const MemoryContext home = MemoryContextSwitchTo(direct.memory);
+    const bool found = index_getnext_slot(scan.scan, ForwardScanDirection, opened.found);
+    MemoryContextSwitchTo(home);
+    return found;
+}
+
+// Lets go of the pages that the scan holds.
+void rest(Scan &scan) {
+    index_rescan(scan.scan, nullptr, scan.lookup->count, nullptr, 0);
 }
 
 // Fills in the scan keys of a lookup.
@@ -247,16 +286,20 @@ void direct_end(Direct &direct) {
         fresh_snapshot(direct);
         AfterTriggerEndQuery(direct.workshop->executor);
     }
-    leave_workshop(*direct.workshop);
     for (int i = 0; i < direct.count; i++) {
         Opened &opened = direct.tables[i];
         ExecDropSingleTupleTableSlot(opened.found);
         if (opened.written != nullptr)
             ExecDropSingleTupleTableSlot(opened.written);
-        for (int index = 0; index < opened.index_count; index++)
-            index_close(opened.indexes[index], NoLock);
-        table_close(opened.relation, NoLock);
+        for (int scan = 0; scan < opened.scan_count; scan++) {
+            index_endscan(opened.scans[scan].scan);
+            if (opened.scans[scan].index != nullptr)
+                index_close(opened.scans[scan].index, NoLock);
+        }
     }
+    leave_workshop(*direct.workshop);
+    for (int i = 0; i < direct.count; i++)
+        table_close(direct.tables[i].relation, NoLock);
     if (direct.snapshot != nullptr)
         PopActiveSnapshot();
     pfree(&direct);
@@ -266,20 +309,17 @@ bool direct_find(Direct &direct, Table &table, std::initializer_list<Key> keys, 
     Opened *opened = open_table(direct, table);
     if (opened == nullptr)
         return false;
-    const Lookup &lookup =
-        find_lookup(table, *opened->knowledge, opened->relation, key_columns(keys), static_cast<int>(keys.size()), -1);
-    Relation index = OidIsValid(lookup.index) ? open_index(*opened, lookup.index) : nullptr;
-    if (index == nullptr)
+    Scan *scan = open_scan(direct, *opened, keys, -1);
+    if (scan == nullptr)
         return false;
-    ScanKeyData scan_keys[lengthof(lookup.compare)];
-    fill_keys(lookup, keys, Key{-1, 0}, scan_keys);
+    ScanKeyData scan_keys[max_keys];
+    fill_keys(*scan->lookup, keys, Key{-1, 0}, scan_keys);
     for (;;) {
         CHECK_FOR_INTERRUPTS();
-        IndexScanDesc scan = begin_index_scan(opened->relation, index, fresh_snapshot(direct), lookup.count);
-        index_rescan(scan, scan_keys, lookup.count, nullptr, 0);
-        *found = index_getnext_slot(scan, ForwardScanDirection, opened->found);
-        index_endscan(scan);
-        if (!*found || lock == Lock::none || lock_row(direct, *opened, lookup, scan_keys) == Outcome::locked)
+        begin(direct, *scan, scan_keys);
+        *found = next(direct, *opened, *scan);
+        rest(*scan);
+        if (!*found || lock == Lock::none || lock_row(direct, *opened, *scan->lookup, scan_keys) == Outcome::locked)
             break;
     }
     if (*found) {
@@ -307,21 +347,18 @@ bool direct_scan(Direct &direct, Table &table, std::initializer_list<Key> keys, 
         ExecClearTuple(opened->found);
         return true;
     }
-    const Lookup &lookup = find_lookup(table, *opened->knowledge, opened->relation, key_columns(keys),
-                                       static_cast<int>(keys.size()), from.column);
-    Relation index = OidIsValid(lookup.index) ? open_index(*opened, lookup.index) : nullptr;
-    if (index == nullptr)
+    Scan *scan = open_scan(direct, *opened, keys, from.column);
+    if (scan == nullptr)
         return false;
-    ScanKeyData scan_keys[lengthof(lookup.compare)];
-    fill_keys(lookup, keys, from, scan_keys);
-    IndexScanDesc scan = begin_index_scan(opened->relation, index, fresh_snapshot(direct), lookup.count);
-    index_rescan(scan, scan_keys, lookup.count, nullptr, 0);
-    while (index_getnext_slot(scan, ForwardScanDirection, opened->found)) {
+    ScanKeyData scan_keys[max_keys];
+    fill_keys(*scan->lookup, keys, from, scan_keys);
+    begin(direct, *scan, scan_keys);
+    while (next(direct, *opened, *scan)) {
         CHECK_FOR_INTERRUPTS();
         read_slot(*opened, opened->found, &row);
         visitor(row, call);
     }
-    index_endscan(scan);
+    rest(*scan);
     ExecClearTuple(opened->found);
     return true;
 }

@@ -50,8 +50,8 @@ ResultRelInfo *target_of(Workshop &workshop, Bench &bench, const Knowledge &know
 // No unit is running any more: the transaction has ended.
 void forget_workshop_use();
 
-// The way to rows with these `count` keys (and a lower bound), found once; its index is InvalidOid where none serves.
-const Lookup &find_lookup(const Table &table, Knowledge &knowledge, Relation relation, Columns keys, int count,
+// The way to rows with these `count` keys (and a lower bound), found once; nullptr where no index serves.
+const Lookup *find_lookup(const Table &table, Knowledge &knowledge, Relation relation, Columns keys, int count,
                           int from);
 
 } // namespace lifeguard::pg

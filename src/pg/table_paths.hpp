@@ -5,15 +5,17 @@
 
 namespace lifeguard::pg {
 
+constexpr int max_keys = 4;
+
 // How an index finds rows by these columns.
 struct Lookup {
     Columns keys;
     int from;  // column with a lower bound, or -1
     Oid index; // InvalidOid: no index serves
     int count;
-    int columns[4];
-    FmgrInfo compare[4];
-    Oid collations[4];
+    int columns[max_keys];
+    FmgrInfo compare[max_keys];
+    Oid collations[max_keys];
 };
 
 // What an inserted row gets in a column that is not given.

@@ -160,25 +160,26 @@ void study(const Table &table, Relation relation, Knowledge &knowledge) {
         knowledge.columns_of[knowledge.attributes[i] - 1] = static_cast<int8>(i);
 }
 
-const Lookup &find_lookup(const Table &table, Knowledge &knowledge, Relation relation, Columns keys, int count,
+const Lookup *find_lookup(const Table &table, Knowledge &knowledge, Relation relation, Columns keys, int count,
                           int from) {
     for (int i = 0; i < knowledge.lookup_count; i++)
         if (knowledge.lookups[i].keys == keys && knowledge.lookups[i].from == from)
-            return knowledge.lookups[i];
+            return OidIsValid(knowledge.lookups[i].index) ? &knowledge.lookups[i] : nullptr;
     if (knowledge.lookup_count == lengthof(knowledge.lookups))
-        knowledge.lookup_count--;
+        return nullptr;
     Lookup best = {};
     best.keys = keys;
     best.from = from;
     best.count = count + (from >= 0 ? 1 : 0);
+    if (best.count > max_keys)
+        return nullptr;
     bool exact = false;
     List *indexes = RelationGetIndexList(relation);
     ListCell *cell;
     foreach (cell, indexes) {
         Relation index = index_open(lfirst_oid(cell), AccessShareLock);
         Lookup lookup = best;
-        if (!exact && best.count <= static_cast<int>(lengthof(lookup.columns)) &&
-            match_index(table, knowledge, relation, index, &lookup)) {
+        if (!exact && match_index(table, knowledge, relation, index, &lookup)) {
             best = lookup;
             best.index = RelationGetRelid(index);
             exact = index->rd_index->indisunique && index->rd_index->indnkeyatts == best.count;
@@ -188,7 +189,7 @@ const Lookup &find_lookup(const Table &table, Knowledge &knowledge, Relation rel
     list_free(indexes);
     Lookup &kept = knowledge.lookups[knowledge.lookup_count++];
     kept = best;
-    return kept;
+    return OidIsValid(kept.index) ? &kept : nullptr;
 }
 
 } // namespace lifeguard::pg

@@ -7,13 +7,29 @@ const char *table_name(Relation relation) {
                                       RelationGetRelationName(relation));
 }
 
-// Dates and times as JSON has them, in UTC, whatever the session's settings: a key is the same text for everybody.
-static const char *time_text(Oid type, Datum value) {
-    if (type != DATEOID && type != TIMESTAMPOID && type != TIMESTAMPTZOID)
-        return nullptr;
+// A value as text, whatever the session's settings: a key is the same text for everybody. Dates and times as JSON has
+// them, in UTC; what other types make of their settings is pinned.
+static char *plain_text(Oid type, Datum value) {
     const int utc = 0;
-    return JsonEncodeDateTime(static_cast<char *>(palloc(MAXDATELEN + 1)), value, type,
-                              type == TIMESTAMPTZOID ? &utc : nullptr);
+    if (type == DATEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID)
+        return JsonEncodeDateTime(static_cast<char *>(palloc(MAXDATELEN + 1)), value, type,
+                                  type == TIMESTAMPTZOID ? &utc : nullptr);
+    Oid output;
+    bool varlena;
+    getTypeOutputInfo(type, &output, &varlena);
+    if (type == UUIDOID || type == INT4OID || type == INT8OID || type == TEXTOID || type == VARCHAROID)
+        return OidOutputFunctionCall(output, value);
+    constexpr const char *settings[][2] = {{"bytea_output", "hex"},
+                                           {"datestyle", "ISO"},
+                                           {"extra_float_digits", "1"},
+                                           {"intervalstyle", "iso_8601"},
+                                           {"timezone", "UTC"}};
+    const int level = NewGUCNestLevel();
+    for (const auto &setting : settings)
+        (void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    char *text = OidOutputFunctionCall(output, value);
+    AtEOXact_GUC(true, level);
+    return text;
 }
 
 const char *column_text(TupleTableSlot *row, AttrNumber column) {
@@ -22,13 +38,7 @@ const char *column_text(TupleTableSlot *row, AttrNumber column) {
     const Datum value = slot_getattr(row, column, &isnull);
     if (isnull)
         return nullptr;
-    const Oid type = TupleDescAttr(row->tts_tupleDescriptor, column - 1)->atttypid;
-    if (const char *time = time_text(type, value))
-        return time;
-    Oid output;
-    bool varlena;
-    getTypeOutputInfo(type, &output, &varlena);
-    char *text = OidOutputFunctionCall(output, value);
+    char *text = plain_text(TupleDescAttr(row->tts_tupleDescriptor, column - 1)->atttypid, value);
     const int length = static_cast<int>(strlen(text));
     if (length <= longest)
         return text;
