@@ -142,7 +142,7 @@ COMMENT ON FUNCTION lifeguard.drop_action(regclass, text, text, text) IS
 
 CREATE TABLE lifeguard.history (
   id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  relation   regclass NOT NULL,
+  relation   text NOT NULL,
   row_key    jsonb NOT NULL,
   from_state text,
   to_state   text,
@@ -156,17 +156,20 @@ GRANT SELECT ON lifeguard.history TO pg_monitor;
 SELECT pg_catalog.pg_extension_config_dump('lifeguard.history', '');
 SELECT pg_catalog.pg_extension_config_dump('lifeguard.history_id_seq', '');
 COMMENT ON TABLE lifeguard.history IS
-'Who moved which row from which state to which, when (moved_at, before the actions ran), and how long each action took (milliseconds), for the tables with lifeguard.add_history(). '
+'Who moved which row from which state to which, when (moved_at, before the actions ran), and how long each action took (milliseconds), for the tables with lifeguard.add_history(). relation is the table''s name as it was then. '
 'app_user is the subject of the request''s claims. Read by pg_monitor.';
 
--- The subject of the request's claims as text; never an error. Identity will bring the typed and fast form. Every name in it is
--- qualified, so that it can be inlined without a search_path of its own.
+-- The subject of the request's claims as text; never an error. Identity will bring the typed and fast form.
 CREATE FUNCTION lifeguard.claimed_subject() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN coalesce(nullif(pg_catalog.current_setting('request.jwt.claim.sub', true), ''),
-                pg_catalog.substring(pg_catalog.current_setting('request.jwt.claims', true), '"sub"\s*:\s*"([^"]*)"'));
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub',
+                  nullif(current_setting('request.jwt.claim.sub', true), ''));
+EXCEPTION WHEN OTHERS THEN   -- claims that are no JSON are nobody's
+  RETURN NULL;
+END $$;
 COMMENT ON FUNCTION lifeguard.claimed_subject() IS
-'The subject (sub) of the request''s JWT claims as text, or null for nobody. Reads request.jwt.claim.sub, then request.jwt.claims. Never fails.';
+'The subject (sub) of the request''s JWT claims as text, or null for nobody. Reads request.jwt.claims, then request.jwt.claim.sub. Never fails.';
 
 CREATE FUNCTION lifeguard.add_history(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -51,28 +51,20 @@ struct Run {
     RowChange *change;
 };
 
-// Evaluates an action. Code that reads tables gets a snapshot that shows the row as it is now stored.
+// Evaluates an action; its result is nobody's.
 void run_action(void *argument) {
     const auto &run = *static_cast<const Run *>(argument);
-    rules::Expression &call = *run.action->call;
     bool isnull;
-    if (!call.needs_snapshot) {
-        rules::evaluate(call, *run.change, &isnull);
-        return;
-    }
-    CommandCounterIncrement();
-    PushActiveSnapshot(GetTransactionSnapshot());
-    rules::evaluate(call, *run.change, &isnull);
-    PopActiveSnapshot();
+    rules::evaluate(*run.action->call, *run.change, &isnull);
 }
 
 // Reports an action that failed under `continue`: its own changes are undone, the row's stay.
 void report(const Action &action, const RowChange &change, const ErrorData &error) {
     ereport(WARNING, (errcode(error.sqlerrcode),
                       errmsg("%s of %s%s failed and was undone: %s", action.label, pg::table_name(change.table),
-                             pg::row_label(change.table, change.after), error.message),
+                             pg::row_label(change.table, change.after, change.caller), error.message),
                       errdetail_internal("%s", pg::Detail()
-                                                   .add_row(change.table, change.after)
+                                                   .add_row(change.table, change.after, change.caller)
                                                    .add("action", action.call->source)
                                                    .add("sqlstate", unpack_sql_state(error.sqlerrcode))
                                                    .add("error", error.message)

@@ -89,7 +89,7 @@ void compile_stamps(Lifecycle &lifecycle, rules::Compilation &compilation, const
 pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
     const AttrNumber column = lifecycle.states->column;
     pg::Detail detail;
-    detail.add_row(change.table, change.after)
+    detail.add_row(change.table, change.after, change.caller)
         .add("from", change.insert ? nullptr : pg::column_text(change.before, column))
         .add("to", pg::column_text(change.after, column));
     return detail;
@@ -105,9 +105,9 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
     ereport(ERROR, (errcode(state == nullptr ? err::state_is_null : err::unknown_state),
                     state == nullptr
                         ? errmsg("%s%s: the %sstate in column \"%s\" is null", pg::table_name(change.table),
-                                 pg::row_label(change.table, change.after), whose, name)
+                                 pg::row_label(change.table, change.after, change.caller), whose, name)
                         : errmsg("%s%s: the %sstate \"%s\" is not known to the lifecycle", pg::table_name(change.table),
-                                 pg::row_label(change.table, change.after), whose, state),
+                                 pg::row_label(change.table, change.after, change.caller), whose, state),
                     errdetail_internal("%s", move_detail(lifecycle, change).text()),
                     row == change.after ? errhint("Known states: %s.", list_labels(*lifecycle.states, all))
                                         : errhint("Known states: %s. Mend such rows with the trigger disabled; "
@@ -121,7 +121,7 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
 [[noreturn]] void not_initial(const Lifecycle &lifecycle, const RowChange &change, int to) {
     ereport(ERROR, (errcode(err::not_an_initial_state),
                     errmsg("%s%s may not be created in state \"%s\"", pg::table_name(change.table),
-                           pg::row_label(change.table, change.after), lifecycle.states->labels[to]),
+                           pg::row_label(change.table, change.after, change.caller), lifecycle.states->labels[to]),
                     errdetail_internal("%s", move_detail(lifecycle, change).text()),
                     errhint("A row begins in: %s. An INSERT ... ON CONFLICT proposes its row as a new one too: "
                             "UPDATE the row if it is there.",
@@ -134,8 +134,8 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
 [[noreturn]] void not_allowed(const Lifecycle &lifecycle, const RowChange &change, const Move &move) {
     ereport(ERROR, (errcode(err::transition_not_allowed),
                     errmsg("%s%s may not go from \"%s\" to \"%s\"", pg::table_name(change.table),
-                           pg::row_label(change.table, change.after), lifecycle.states->labels[move.from],
-                           lifecycle.states->labels[move.to]),
+                           pg::row_label(change.table, change.after, change.caller),
+                           lifecycle.states->labels[move.from], lifecycle.states->labels[move.to]),
                     errdetail_internal("%s", move_detail(lifecycle, change).text()),
                     errhint("From \"%s\" it may go to: %s.", lifecycle.states->labels[move.from],
                             list_labels(*lifecycle.states, allowed_from(lifecycle, move.from))),
@@ -152,7 +152,7 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
             : psprintf("go from \"%s\" to \"%s\"", labels[lifecycle.move.from], labels[lifecycle.move.to]);
     ereport(ERROR, (errcode(err::guard_refused),
                     errmsg("%s: %s%s may not %s", guard.message, pg::table_name(change.table),
-                           pg::row_label(change.table, change.after), refused),
+                           pg::row_label(change.table, change.after, change.caller), refused),
                     errdetail_internal("%s", move_detail(lifecycle, change)
                                                  .add("guard", guard.condition->source)
                                                  .add("message", guard.message)

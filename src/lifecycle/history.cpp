@@ -1,6 +1,6 @@
 #include "pg/text.hpp"
 #include "lifecycle/history.hpp"
-#include "rules/compiled.hpp"
+#include "rules/origin.hpp"
 
 namespace lifeguard::lifecycle {
 
@@ -34,8 +34,8 @@ void HistoryEntry::store(const rules::RowChange &change, AttrNumber state_column
 
     Datum values[7];
     char nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
-    values[0] = ObjectIdGetDatum(change.compiled->root);
-    values[1] = CStringGetTextDatum(pg::row_key(change.table, change.after));
+    values[0] = CStringGetTextDatum(pg::table_name(change.compiled->root));
+    values[1] = CStringGetTextDatum(pg::row_key(change.table, change.after, InvalidOid));
     values[2] = text_parameter(pg::column_text(change.before, state_column), &nulls[2]);
     values[3] = text_parameter(pg::column_text(change.after, state_column), &nulls[3]);
     values[4] = text_parameter(GetUserNameFromId(change.caller, true), &nulls[4]);
@@ -49,7 +49,7 @@ void HistoryEntry::store(const rules::RowChange &change, AttrNumber state_column
     const int level = rules::pin_search_path();
     SPI_connect();
     if (insert_plan == nullptr) {
-        Oid types[7] = {REGCLASSOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
+        Oid types[7] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
         SPIPlanPtr plan = SPI_prepare(insert_move, 7, types);
         if (plan == nullptr || SPI_keepplan(plan) != 0)
             elog(ERROR, "history could not be prepared: %s", SPI_result_code_string(SPI_result));

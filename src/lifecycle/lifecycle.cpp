@@ -63,6 +63,18 @@ static void agree(Relation table, void *before, void *after) {
                  errmsg("table %s has actions or history, but not the lifecycle they belong to", pg::table_name(table)),
                  errhint("Drop them first, or use lifeguard.drop_lifecycle('%s').", pg::table_name(table)),
                  pg::errrule(table, nullptr)));
+    for (int i = 0; i < max_states; i++) {
+        const int twin =
+            i < aftermath->states->count ? find_label(*lifecycle->states, aftermath->states->labels[i]) : -1;
+        const int back =
+            i < lifecycle->states->count ? find_label(*aftermath->states, lifecycle->states->labels[i]) : -1;
+        if ((aftermath->initial[i] && (twin < 0 || !lifecycle->initial[twin])) ||
+            (lifecycle->initial[i] && (back < 0 || !aftermath->initial[back])))
+            ereport(ERROR,
+                    (errcode(err::invalid_rule),
+                     errmsg("the two triggers of table %s do not have the same initial states", pg::table_name(table)),
+                     pg::errrule(table, "lifecycle")));
+    }
     for (int i = 0; i < aftermath->action_count; i++) {
         const Action &action = aftermath->actions[i];
         const auto state = [&](int there) {

@@ -22,7 +22,7 @@ constexpr bool matches(const Move &rule, const Move &move) {
 const char *describe(const States &states, const Move &move);
 
 // The states of the "lifecycle" definition among a trigger's rules, with the initial ones marked; nullptr without one.
-// Raises LG010 when there are two, LG013 when other kinds are there and it is missing.
+// Raises LG011 when there are two.
 States *read_states(Relation table, const rules::Definition *definitions, int count, bool *initial);
 
 // Reads "from" and "to" of a rule, adding states that it names first.

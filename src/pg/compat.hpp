@@ -33,6 +33,15 @@ inline bool walk_expression(Node *node, bool (*visit)(Node *, void *), void *con
 #endif
 }
 
+// Walks a query's parts, likewise.
+inline bool walk_query(Query *query, bool (*visit)(Node *, void *), void *context) {
+#if PG_VERSION_NUM >= 160000
+    return query_tree_walker(query, visit, context, 0);
+#else
+    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(visit)), context, 0);
+#endif
+}
+
 // Begins an index scan of `keys` keys; 18 can count what it does.
 inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {
 #if PG_VERSION_NUM >= 180000

@@ -11,11 +11,11 @@ struct Caller {
     int security;
 };
 
-// Becomes the owner until leave_owner(); the end of a failed (sub)transaction undoes it too.
-inline Caller enter_owner(Oid owner) {
+// Becomes the owner until leave_owner(); the end of a failed (sub)transaction undoes it too. `more` adds restrictions.
+inline Caller enter_owner(Oid owner, int more = 0) {
     Caller caller;
     GetUserIdAndSecContext(&caller.role, &caller.security);
-    SetUserIdAndSecContext(owner, caller.security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+    SetUserIdAndSecContext(owner, caller.security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS | more);
     return caller;
 }
 

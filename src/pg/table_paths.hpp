@@ -1,6 +1,7 @@
 // What the two paths of the table layer share; nobody else includes this.
 #pragma once
 
+#include "pg/owner.hpp"
 #include "pg/table.hpp"
 
 namespace lifeguard::pg {
@@ -59,25 +60,6 @@ Knowledge &know(Table &table);
 
 // Finds out what the direct path may do with an open table.
 void study(const Table &table, Relation relation, Knowledge &knowledge);
-
-// Who ran before enter_owner().
-struct Caller {
-    Oid role;
-    int security;
-};
-
-// Becomes the table's owner, past row security; an abort undoes it too.
-inline Caller enter_owner(Oid owner) {
-    Caller caller;
-    GetUserIdAndSecContext(&caller.role, &caller.security);
-    SetUserIdAndSecContext(owner, caller.security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-    return caller;
-}
-
-// Becomes the caller again.
-inline void leave_owner(const Caller &caller) {
-    SetUserIdAndSecContext(caller.role, caller.security);
-}
 
 // The direct path. Each gives false when it cannot serve, before anything was done.
 Direct *direct_begin();

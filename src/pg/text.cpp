@@ -2,9 +2,12 @@
 
 namespace lifeguard::pg {
 
+const char *table_name(Oid table) {
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table));
+}
+
 const char *table_name(Relation relation) {
-    return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
-                                      RelationGetRelationName(relation));
+    return table_name(RelationGetRelid(relation));
 }
 
 // A value as text, whatever the session's settings: a key is the same text for everybody. Dates and times as JSON has
@@ -66,9 +69,20 @@ static const char *column_name(TupleTableSlot *row, AttrNumber column) {
     return NameStr(TupleDescAttr(row->tts_tupleDescriptor, column - 1)->attname);
 }
 
-const char *row_label(Relation relation, TupleTableSlot *row) {
+// True when the role may select every column of the key: an error must not tell what a query would not.
+static bool may_read(Relation relation, const int2vector *key, Oid reader) {
+    const Oid table = RelationGetRelid(relation);
+    if (!OidIsValid(reader) || pg_class_aclcheck(table, reader, ACL_SELECT) == ACLCHECK_OK)
+        return true;
+    for (int i = 0; i < key->dim1; i++)
+        if (pg_attribute_aclcheck(table, key->values[i], reader, ACL_SELECT) != ACLCHECK_OK)
+            return false;
+    return true;
+}
+
+const char *row_label(Relation relation, TupleTableSlot *row, Oid reader) {
     const int2vector *key = primary_key(relation);
-    if (key == nullptr)
+    if (key == nullptr || !may_read(relation, key, reader))
         return "";
     StringInfoData names, values;
     initStringInfo(&names);
@@ -81,10 +95,10 @@ const char *row_label(Relation relation, TupleTableSlot *row) {
     return psprintf(" (%s)=(%s)", names.data, values.data);
 }
 
-const char *row_key(Relation relation, TupleTableSlot *row) {
+const char *row_key(Relation relation, TupleTableSlot *row, Oid reader) {
     const int2vector *key = primary_key(relation);
     Detail detail;
-    for (int i = 0; key != nullptr && i < key->dim1; i++)
+    for (int i = 0; key != nullptr && may_read(relation, key, reader) && i < key->dim1; i++)
         detail.add(column_name(row, key->values[i]), column_text(row, key->values[i]));
     return detail.text();
 }
@@ -125,8 +139,8 @@ Detail &Detail::add_json(const char *key, const char *json) {
     return *this;
 }
 
-Detail &Detail::add_row(Relation relation, TupleTableSlot *row) {
-    return add("table", table_name(relation)).add_json("key", row_key(relation, row));
+Detail &Detail::add_row(Relation relation, TupleTableSlot *row, Oid reader) {
+    return add("table", table_name(relation)).add_json("key", row_key(relation, row, reader));
 }
 
 const char *Detail::text() {

@@ -7,12 +7,13 @@ namespace lifeguard::pg {
 
 // The table as it would be written in SQL: schema-qualified, quoted where needed.
 const char *table_name(Relation relation);
+const char *table_name(Oid table);
 
-// The row's primary key as people read it: (id)=(7), or "" without a primary key.
-const char *row_label(Relation relation, TupleTableSlot *row);
+// The row's primary key as people read it: (id)=(7), or "" without one, or where `reader` may not select it.
+const char *row_label(Relation relation, TupleTableSlot *row, Oid reader);
 
-// The row's primary key as a JSON object of texts: {"id": "7"}, or {} without a primary key.
-const char *row_key(Relation relation, TupleTableSlot *row);
+// The row's primary key as a JSON object of texts: {"id": "7"}, or {} likewise; everything for reader InvalidOid.
+const char *row_key(Relation relation, TupleTableSlot *row, Oid reader);
 
 // For ereport: names the table in the error's own fields, and table and rule in its DETAIL; `rule` may be nullptr.
 int errrule(Relation relation, const char *rule);
@@ -27,7 +28,7 @@ public:
     Detail &add(const char *key, const char *value);
     Detail &add_json(const char *key, const char *json);
     // Table, primary key and nothing else: how every DETAIL about a row begins.
-    Detail &add_row(Relation relation, TupleTableSlot *row);
+    Detail &add_row(Relation relation, TupleTableSlot *row, Oid reader);
     const char *text();
 
 private:

@@ -1,3 +1,4 @@
+#include "pg/owner.hpp"
 #include "rules/batch.hpp"
 #include "rules/nesting.hpp"
 #include "rules/partition_move.hpp"
@@ -6,15 +7,22 @@ namespace lifeguard::rules {
 
 namespace {
 
-constexpr int max_kinds = 8;
+constexpr int max_works = 8;
+
+// Work of one kind, to be done as the owner of the table whose rules left it.
+struct Work {
+    const BatchKind *kind;
+    Oid owner;
+    void *batch;
+};
 
 // A statement whose AFTER triggers are firing, and the work they left for its end.
 struct Statement {
     Statement *outer;
+    SubTransactionId transaction; // work of a subtransaction within it cannot wait: that may be rolled back before
     MemoryContext memory;
     int count;
-    const BatchKind *kinds[max_kinds];
-    void *batches[max_kinds];
+    Work works[max_works];
 };
 
 Statement *current_statement = nullptr;
@@ -23,12 +31,12 @@ ExecutorFinish_hook_type next_finish = nullptr;
 // Flushes until nothing is left: a flush may fire triggers that leave new work.
 void flush(Statement &statement) {
     while (statement.count > 0) {
-        const BatchKind *kind = statement.kinds[0];
-        void *batch = statement.batches[0];
+        const Work work = statement.works[0];
         statement.count--;
-        memmove(statement.kinds, statement.kinds + 1, sizeof(statement.kinds[0]) * statement.count);
-        memmove(statement.batches, statement.batches + 1, sizeof(statement.batches[0]) * statement.count);
-        kind->flush(batch);
+        memmove(statement.works, statement.works + 1, sizeof(Work) * statement.count);
+        const pg::Caller caller = pg::enter_owner(work.owner);
+        work.kind->flush(work.batch);
+        pg::leave_owner(caller);
     }
 }
 
@@ -41,6 +49,7 @@ void finish(QueryDesc *query) {
     }
     Statement statement = {};
     statement.outer = current_statement;
+    statement.transaction = GetCurrentSubTransactionId();
     PG_TRY();
     {
         current_statement = &statement;
@@ -50,7 +59,7 @@ void finish(QueryDesc *query) {
     PG_FINALLY();
     {
         current_statement = statement.outer;
-        forget_move();
+        forget_moves();
         if (statement.memory != nullptr)
             MemoryContextDelete(statement.memory);
     }
@@ -69,17 +78,17 @@ MemoryContext batch_context() {
 void *statement_batch(FunctionCallInfo call, const BatchKind &kind) {
     const bool is_action =
         current_frame != nullptr && current_frame->call != nullptr && call->flinfo->fn_expr == current_frame->call;
-    if (!is_action || current_statement == nullptr)
+    if (!is_action || current_statement == nullptr || current_statement->transaction != GetCurrentSubTransactionId())
         return nullptr;
     Statement &statement = *current_statement;
     for (int i = 0; i < statement.count; i++)
-        if (statement.kinds[i] == &kind)
-            return statement.batches[i];
-    if (statement.count == max_kinds)
+        if (statement.works[i].kind == &kind && statement.works[i].owner == current_frame->owner)
+            return statement.works[i].batch;
+    if (statement.count == max_works)
         return nullptr;
-    statement.kinds[statement.count] = &kind;
-    statement.batches[statement.count] = MemoryContextAllocZero(batch_context(), kind.size);
-    return statement.batches[statement.count++];
+    Work &work = statement.works[statement.count++];
+    work = Work{&kind, current_frame->owner, MemoryContextAllocZero(batch_context(), kind.size)};
+    return work.batch;
 }
 
 void init_batches() {

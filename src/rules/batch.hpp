@@ -5,7 +5,8 @@
 
 namespace lifeguard::rules {
 
-// A kind of deferred work: its name, the size of its (zeroed) batch, and what is done with it at the statement's end.
+// A kind of deferred work: its name, the size of its (zeroed) batch, and what is done with it at the statement's end,
+// as the owner of the table whose rules left it.
 struct BatchKind {
     const char *name;
     size_t size;

@@ -2,7 +2,7 @@
 #include "pg/owner.hpp"
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
-#include "rules/nesting.hpp"
+#include "rules/origin.hpp"
 
 namespace lifeguard::rules {
 
@@ -93,31 +93,6 @@ void check_known(Relation table, const Definition &definition, Timing timing) {
          errtable(table)));
 }
 
-// The table on which a trigger was declared: a partition's trigger is a copy of its parent's.
-Oid declaring_table(Oid trigger, Oid table) {
-    Relation triggers = table_open(TriggerRelationId, AccessShareLock);
-    while (OidIsValid(trigger)) {
-        ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
-        SysScanDesc scan = systable_beginscan(triggers, TriggerOidIndexId, true, nullptr, 1, &key);
-        HeapTuple tuple = systable_getnext(scan);
-        const auto *form = HeapTupleIsValid(tuple) ? reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple)) : nullptr;
-        table = form == nullptr ? table : form->tgrelid;
-        trigger = form == nullptr ? InvalidOid : form->tgparentid;
-        systable_endscan(scan);
-    }
-    table_close(triggers, AccessShareLock);
-    return table;
-}
-
-// Finds out where the rules come from and as whom they run.
-void find_origin(Relation table, Compiled *compiled) {
-    const Oid self = RelationGetRelid(table);
-    compiled->root = table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(self)) : self;
-    compiled->declared_on = declaring_table(compiled->trigger, self);
-    compiled->owner = owner_of(compiled->declared_on);
-}
-
 // Reads the arguments and lets every feature compile its rules.
 void compile_features(Compilation &compilation, char **arguments, int count) {
     Relation table = compilation.table;
@@ -156,15 +131,6 @@ int feature_count() {
 
 const Feature &feature_at(int index) {
     return features[index];
-}
-
-Oid owner_of(Oid table) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-    if (!HeapTupleIsValid(tuple))
-        elog(ERROR, "cache lookup failed for relation %u", table);
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
 }
 
 AttrNumber find_column(Relation table, const char *name, const char *rule) {
@@ -209,9 +175,13 @@ Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, 
     compilation.compiled = compiled;
 
     compiled->name = pg::table_name(table);
-    find_origin(table, compiled);
-    const pg::Caller caller = pg::enter_owner(compiled->owner); // who must be allowed to call what the rules call
+    find_origin(table, *compiled);
+    // As the owner, who must be allowed to call what the rules call; planning may run his immutable functions, in
+    // anybody's session, so they may leave nothing behind: no deferred trigger, no setting.
+    const pg::Caller caller = pg::enter_owner(compiled->owner, SECURITY_RESTRICTED_OPERATION);
+    const int level = NewGUCNestLevel();
     compile_features(compilation, arguments, count);
+    AtEOXact_GUC(false, level);
     pg::leave_owner(caller);
     compiled->follows_moves = compilation.on_delete && table->rd_rel->relispartition;
 
@@ -236,8 +206,9 @@ Oid trigger_function(Timing timing) {
 }
 
 const Trigger *find_trigger(Relation table, Timing timing) {
-    const TriggerDesc *triggers = table->trigdesc;
-    const Oid function = triggers == nullptr ? InvalidOid : trigger_function(timing);
+    const Oid function = trigger_function(timing);
+    // a copy, since any look into the catalogs may rebuild the table's cache entry
+    const TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
         if (triggers->triggers[i].tgfoid == function)
             return &triggers->triggers[i];
@@ -265,23 +236,44 @@ static void check_companion(Relation table, const Compiled &after) {
         discard(before);
 }
 
-Compiled *compiled_rules(Relation table, const Trigger &trigger, Timing timing) {
-    if (unlikely(something_stale && current_frame->outer == nullptr))
+// A compilation that is fresh and does not run, or nullptr.
+static Compiled *cached_rules(Oid trigger) {
+    if (unlikely(something_stale))
         sweep();
-    for (Compiled *compiled = cache_entry(trigger.tgoid)->first; compiled != nullptr; compiled = compiled->next)
+    for (Compiled *compiled = cache_entry(trigger)->first; compiled != nullptr; compiled = compiled->next)
         if (likely(!compiled->stale && !compiled->in_use))
             return compiled;
+    return nullptr;
+}
+
+Compiled *compiled_rules(Relation table, const Trigger &trigger, Timing timing) {
+    Compiled *compiled = cached_rules(trigger.tgoid);
+    if (likely(compiled != nullptr))
+        return compiled;
 
     Compilation compilation;
-    Compiled *compiled = compile(table, trigger.tgoid, timing, trigger.tgargs, trigger.tgnargs, compilation);
+    compiled = compile(table, trigger.tgoid, timing, trigger.tgargs, trigger.tgnargs, compilation);
+    check_calls(table, *compiled, compilation.analyzed);
     if (timing == Timing::after)
         check_companion(table, *compiled);
+    const Trigger *companion = timing == Timing::before ? find_trigger(table, Timing::after) : nullptr;
+    compiled->companion = companion == nullptr ? InvalidOid : companion->tgoid;
     MemoryContextSetParent(compiled->memory, CacheMemoryContext);
     CacheEntry *entry = cache_entry(trigger.tgoid); // looked up again: compiling may have changed the table
     compiled->next = entry->first;
     entry->first = compiled;
     something_stale = something_stale || compiled->stale;
     return compiled;
+}
+
+const Compiled *companion_rules(Relation table, const Compiled &before) {
+    if (!OidIsValid(before.companion))
+        return nullptr;
+    const Compiled *cached = cached_rules(before.companion);
+    if (cached != nullptr)
+        return cached;
+    const Trigger *trigger = find_trigger(table, Timing::after);
+    return trigger == nullptr ? nullptr : compiled_rules(table, *trigger, Timing::after);
 }
 
 void init_compiled() {

@@ -13,17 +13,17 @@ Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, 
 // The compiled rules of a trigger that is firing: cached, fresh, and not in use further out in the call stack.
 Compiled *compiled_rules(Relation table, const Trigger &trigger, Timing timing);
 
+// The compiled rules of the AFTER trigger beside a BEFORE trigger, or nullptr; to be used at once.
+const Compiled *companion_rules(Relation table, const Compiled &before);
+
 // Frees compiled rules that compiled_rules() did not keep.
 void discard(Compiled *compiled);
 
 // Lets every feature compare its rules in the two triggers; raises LG010 or LG012 where they do not belong together.
 void check_agreement(Relation table, const Compiled *before, const Compiled *after);
 
-// The other trigger of ours on the table, or nullptr: found by its function, since a trigger can be renamed.
+// The trigger of ours on the table, a copy, or nullptr: found by its function, since a trigger can be renamed.
 const Trigger *find_trigger(Relation table, Timing timing);
-
-// The role that owns a table.
-Oid owner_of(Oid table);
 
 // The OID of lifeguard.before_row or lifeguard.after_row.
 Oid trigger_function(Timing timing);

@@ -16,9 +16,9 @@ struct OwnTrigger {
     Timing timing;
 };
 
-// The trigger in its table's cache entry; the table may have several of ours, where somebody made one by hand.
+// The trigger, a copy; the table may have several of ours, where somebody made one by hand.
 const Trigger *lookup(const OwnTrigger &own) {
-    const TriggerDesc *triggers = own.table->trigdesc;
+    const TriggerDesc *triggers = CopyTriggerDesc(own.table->trigdesc);
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
         if (triggers->triggers[i].tgoid == own.trigger)
             return &triggers->triggers[i];
@@ -68,8 +68,8 @@ void try_compile(void *argument) {
 // Refuses a second trigger of ours with the same timing: a table has one, and the functions that declare rules know of
 // one.
 void refuse_second(const OwnTrigger &own) {
-    const TriggerDesc *triggers = own.table->trigdesc;
     const Oid function = trigger_function(own.timing);
+    const TriggerDesc *triggers = CopyTriggerDesc(own.table->trigdesc);
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
         if (triggers->triggers[i].tgfoid == function && triggers->triggers[i].tgoid != own.trigger)
             ereport(
@@ -99,20 +99,48 @@ void created(const OwnTrigger &own) {
                                   pg::table_name(own.table))));
 }
 
-// Something that rules use was changed: refuse when their text no longer fits.
+// Something that rules use was changed: refuse when their text no longer fits. On another role's table only a warning,
+// since nobody may hold up another's DDL by rules that do not work anyway.
 void altered(const OwnTrigger &own) {
     OwnTrigger copy = own;
     const ErrorData *error = pg::try_in_subtransaction(try_compile, &copy);
-    if (error != nullptr)
-        ereport(ERROR,
-                (errcode(err::invalid_rule),
-                 errmsg("the change would break the rules of table %s: %s", pg::table_name(own.table), error->message),
-                 errdetail_internal("%s", pg::Detail()
-                                              .add("table", pg::table_name(own.table))
-                                              .add("error", error->message)
-                                              .add("context", error->context)
-                                              .text()),
-                 errhint("Drop the rule (lifeguard.rules lists them), make the change, declare the rule again.")));
+    if (error == nullptr)
+        return;
+    const bool refuse = own.table->rd_rel->relowner == GetUserId();
+    ereport(refuse ? ERROR : WARNING,
+            (errcode(err::invalid_rule),
+             errmsg("the change %s the rules of table %s: %s", refuse ? "would break" : "leaves broken",
+                    pg::table_name(own.table), error->message),
+             errdetail_internal("%s", pg::Detail()
+                                          .add("table", pg::table_name(own.table))
+                                          .add("error", error->message)
+                                          .add("context", error->context)
+                                          .text()),
+             errhint("Drop the rule (lifeguard.rules lists them), make the change, declare the rule again.")));
+}
+
+// A table got another owner, as whom its rules run from now on: he should know what they call.
+void handed_over(const OwnTrigger &own) {
+    if (own.timing == Timing::after && find_trigger(own.table, Timing::before) != nullptr)
+        return; // said once a table
+    ereport(
+        WARNING,
+        (errmsg("the rules of table %s now run as %s", pg::table_name(own.table),
+                GetUserNameFromId(own.table->rd_rel->relowner, false)),
+         errhint("Look at what they call before the table is used: SELECT rule FROM lifeguard.rules WHERE relation = "
+                 "'%s'::regclass;",
+                 pg::table_name(own.table))));
+}
+
+// Does this ALTER TABLE give the table another owner?
+bool changes_owner(const Node *statement) {
+    if (statement == nullptr || !IsA(statement, AlterTableStmt))
+        return false;
+    ListCell *cell;
+    foreach (cell, reinterpret_cast<const AlterTableStmt *>(statement)->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_ChangeOwner)
+            return true;
+    return false;
 }
 
 // Runs a query for trigger OIDs, and calls `visit` for each that is ours and not a partition's copy.
@@ -143,7 +171,8 @@ LG_FUNCTION(lifeguard_watch_ddl) {
     if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("lifeguard.watch_ddl() is an event trigger function")));
-    const std::string_view tag = GetCommandTagName(reinterpret_cast<EventTriggerData *>(fcinfo->context)->tag);
+    const auto *event = reinterpret_cast<EventTriggerData *>(fcinfo->context);
+    const std::string_view tag = GetCommandTagName(event->tag);
     const int level = pin_search_path();
     if (tag == "CREATE TRIGGER" || tag == "CREATE SCHEMA")
         for_each_trigger("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
@@ -163,6 +192,11 @@ LG_FUNCTION(lifeguard_watch_ddl) {
             "AND t.oid = d.objid "
             "WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0 AND t.tgenabled <> 'D'",
             altered);
+    if (changes_owner(event->parsetree))
+        for_each_trigger("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
+                         "JOIN pg_catalog.pg_trigger t ON c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass "
+                         "AND t.tgrelid = c.objid WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
+                         handed_over);
     unpin_search_path(level);
     PG_RETURN_NULL();
 }

@@ -1,6 +1,7 @@
 #include "pg/errors.hpp"
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
+#include "rules/origin.hpp"
 
 namespace lifeguard::rules {
 
@@ -35,7 +36,7 @@ Relation open_for_change(Oid table) {
 void refuse_inherited(Relation relation, const Trigger *trigger) {
     if (trigger == nullptr || !trigger->tgisclone)
         return;
-    const Oid root = llast_oid(get_partition_ancestors(RelationGetRelid(relation)));
+    const Oid root = root_of(relation);
     ereport(ERROR, (errcode(err::invalid_rule),
                     errmsg("%s has its rules from the partitioned table %s", pg::table_name(relation),
                            quote_qualified_identifier(get_namespace_name(get_rel_namespace(root)), get_rel_name(root))),
@@ -56,11 +57,11 @@ const char *trigger_name(Timing timing, const Trigger *existing) {
 
 // Refuses to replace a trigger that only has the name of ours.
 void refuse_namesake(Relation table, const char *name) {
+    const Oid ours[] = {trigger_function(Timing::before), trigger_function(Timing::after)};
     const TriggerDesc *triggers = table->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         const Oid function = triggers->triggers[i].tgfoid;
-        if (strcmp(triggers->triggers[i].tgname, name) == 0 && function != trigger_function(Timing::before) &&
-            function != trigger_function(Timing::after))
+        if (strcmp(triggers->triggers[i].tgname, name) == 0 && function != ours[0] && function != ours[1])
             ereport(ERROR,
                     (errcode(ERRCODE_DUPLICATE_OBJECT),
                      errmsg("table %s has a trigger \"%s\" that is not lifeguard's", pg::table_name(table), name),
@@ -103,7 +104,7 @@ void execute(const char *command) {
 // The condition that keeps the AFTER trigger away from updates that concern no rule; "" where it must see all.
 // Not UPDATE OF: a BEFORE trigger may set a column that the statement does not name, and its action would be lost.
 const char *when_clause(Relation table, const Compilation &compilation) {
-    if (compilation.on_insert || compilation.every_update || bms_is_empty(compilation.watched))
+    if (compilation.on_insert || bms_is_empty(compilation.watched))
         return "";
     StringInfoData clause;
     initStringInfo(&clause);
@@ -252,6 +253,7 @@ LG_FUNCTION(lifeguard_split_arguments) {
     ArrayBuildState *array = initArrayResult(TEXTOID, CurrentMemoryContext, false);
     while (at < end) {
         const size_t length = strnlen(at, end - at);
+        pg_verifymbstr(at, static_cast<int>(length), false);
         array = accumArrayResult(array, PointerGetDatum(cstring_to_text_with_len(at, static_cast<int>(length))), false,
                                  TEXTOID, CurrentMemoryContext);
         at += length + 1;

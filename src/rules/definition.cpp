@@ -24,7 +24,10 @@ static Jsonb *parse(const char *argument) {
         try {
             return pg::guarded(
                 [&] { return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(argument))); });
-        } catch (const pg::ServerError &) {
+        } catch (const pg::ServerError &error) {
+            const int sqlstate = error.record->sqlerrcode;
+            if (sqlstate == ERRCODE_QUERY_CANCELED || ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES)
+                throw;
             return nullptr; // the caller raises LG013 at once, so nothing is swallowed
         }
     });

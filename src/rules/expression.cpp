@@ -13,6 +13,18 @@ int pin_search_path() {
     return level;
 }
 
+// Pins also what changes the meaning of a text that is parsed, not only of its names.
+static int pin_language() {
+    const int level = pin_search_path();
+    constexpr const char *settings[][2] = {{"standard_conforming_strings", "on"},
+                                           {"transform_null_equals", "off"},
+                                           {"datestyle", "ISO, YMD"},
+                                           {"intervalstyle", "postgres"}};
+    for (const auto &setting : settings)
+        (void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
 void unpin_search_path(int level) {
     AtEOXact_GUC(true, level);
 }
@@ -80,11 +92,12 @@ void refuse_unavailable_columns(Relation table, Node *node, const char *label, P
         if (var->varattno < 0)
             ereport(ERROR, (errcode(err::invalid_rule), errmsg("%s refers to a system column", label),
                             pg::errrule(table, label)));
-        if (purpose == Purpose::action || var->varno != PRS2_NEW_VARNO)
-            continue;
+        const bool stored = purpose == Purpose::action || var->varno != PRS2_NEW_VARNO;
         for (int i = 0; i < RelationGetNumberOfAttributes(table); i++) {
             const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), i);
-            if (attribute->attgenerated != '\0' && (var->varattno == 0 || var->varattno == attribute->attnum))
+            if (attribute->attgenerated == '\0' || (stored && attribute->attgenerated == ATTRIBUTE_GENERATED_STORED))
+                continue; // virtual ones are computed when they are read, and rules read rows
+            if ((var->varattno == 0 || var->varattno == attribute->attnum))
                 ereport(ERROR,
                         (errcode(err::invalid_rule),
                          errmsg("%s refers to new.%s, a generated column", label, NameStr(attribute->attname)),
@@ -247,7 +260,9 @@ void prepare_query(Expression &expression) {
     options.parserSetup = set_up_parser;
     options.parserSetupArg = &expression;
     options.parseMode = RAW_PARSE_DEFAULT;
+    const int level = pin_language();
     SPIPlanPtr plan = SPI_prepare_extended(form, &options);
+    unpin_search_path(level);
     if (plan == nullptr || SPI_keepplan(plan) != 0)
         elog(ERROR, "%s could not be prepared: %s", expression.label, SPI_result_code_string(SPI_result));
     expression.plan = plan;
@@ -257,6 +272,7 @@ void prepare_query(Expression &expression) {
 ParamListInfo bind(const Expression &expression, const RowChange &change) {
     const int columns = RelationGetNumberOfAttributes(change.table);
     ParamListInfo list = makeParamList(2 * columns + 2);
+    memset(list->params, 0, sizeof(ParamExternData) * (2 * columns + 2));
     for (int number = -1; (number = bms_next_member(expression.parameters, number)) > 0;) {
         ParamExternData &parameter = list->params[number - 1];
         const bool whole = number > 2 * columns;
@@ -316,7 +332,7 @@ AnalyzedExpression analyze_expression(Relation table, const char *source, const 
                                       AttrNumber column, bool *needs_query) {
     ContextEntry context{{label, pg::table_name(table), source}, {}};
     context.push();
-    const int level = pin_search_path();
+    const int level = pin_language();
 
     ParseState *parse = make_parsestate(nullptr);
     parse->p_sourcetext = source;
@@ -407,7 +423,14 @@ Datum evaluate(Expression &expression, RowChange &change, bool *isnull) {
         ExprContext *row = change.compiled->expressions;
         row->ecxt_innertuple = change.before;
         row->ecxt_outertuple = change.after;
+        if (expression
+                .needs_snapshot) { // it shall see what earlier rows of the statement did, and in an action this one
+            CommandCounterIncrement();
+            PushActiveSnapshot(GetTransactionSnapshot());
+        }
         result = ExecEvalExprSwitchContext(expression.state, row, isnull);
+        if (expression.needs_snapshot)
+            PopActiveSnapshot();
     } else {
         result = evaluate_query(expression, change, isnull);
     }

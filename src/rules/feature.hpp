@@ -27,6 +27,8 @@ struct Compiled {
     List *evaluated;        // Expression *, to be freed
     Oid root;               // the partitioned table at the top, or the table itself
     Oid declared_on;        // the table whose trigger it is, or of which a partition's trigger is a copy
+    Oid declared_by;        // the trigger there; it has the dependencies
+    Oid companion;          // BEFORE: the AFTER trigger beside it, or InvalidOid
     bool follows_moves;     // it is a partition, and its rules care how rows come and go
     Oid owner;              // of that table: the rules run as this role, also in a partition that is another's
     Compiled *next;
@@ -54,7 +56,6 @@ struct Compilation {
     bool on_insert; // events the trigger must fire on
     bool on_update;
     bool on_delete;     // asked for on partitioned tables, to see rows leave
-    bool every_update;  // not only when a watched column changes
     Bitmapset *watched; // columns (attribute numbers) whose change matters to an AFTER trigger
     Bitmapset *columns; // columns that must not be dropped behind the rules
     Bitmapset *set;     // columns that rules set ...

@@ -33,7 +33,7 @@ void check_depth(const Frame &frame) {
 
 void init_nesting() {
     DefineCustomIntVariable("lifeguard.max_depth", "How deep rules may call each other through the rows they change.",
-                            nullptr, &max_depth, 16, 1, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                            nullptr, &max_depth, 16, 1, 1000, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 
 } // namespace lifeguard::rules

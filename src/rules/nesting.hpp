@@ -12,6 +12,7 @@ struct Frame {
     const Node *call;  // the expression of the `abort` action being run, or nullptr
     const Frame *outer;
     int depth;
+    Oid owner; // as whom the rules run
 };
 
 // The innermost row trigger at work, or nullptr.

@@ -8,30 +8,39 @@ namespace lifeguard::rules {
 namespace {
 
 // The row that was updated last in a partition, and how far its move has come. Triggers of one statement fire at one
-// depth.
+// depth; statements within other triggers, deeper, have their own.
 struct Move {
-    Oid root;      // InvalidOid: none
+    Oid root; // InvalidOid: none
+    SubTransactionId transaction;
     Oid partition; // where it was
     ItemPointerData row;
-    int depth;
     bool left; // the DELETE half has come
     uint32 signature;
     char lost[256]; // the work that a move would lose; empty when none
 };
-Move move;
+constexpr int max_depth = 64;
+Move moves[max_depth];
+int moves_known = 0; // no move is remembered at this depth or deeper
 
 // How deep in triggers the session is.
 int trigger_depth() {
     return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, 0));
 }
 
-// Moves do not outlive the transaction in which they began, nor an error.
-void end_transaction(XactEvent, void *) {
-    move.root = InvalidOid;
+// The move of the statement at hand; nullptr when none is remembered.
+Move *current_move() {
+    const int depth = moves_known == 0 ? 0 : trigger_depth();
+    return depth < moves_known && OidIsValid(moves[depth].root) ? &moves[depth] : nullptr;
 }
-void end_subtransaction(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
-    if (event == SUBXACT_EVENT_ABORT_SUB)
-        move.root = InvalidOid;
+
+// Moves do not outlive the transaction in which they began, nor the subtransaction whose error undid them.
+void end_transaction(XactEvent, void *) {
+    moves_known = 0;
+}
+void end_subtransaction(SubXactEvent event, SubTransactionId transaction, SubTransactionId, void *) {
+    for (int i = 0; i < moves_known && event == SUBXACT_EVENT_ABORT_SUB; i++)
+        if (moves[i].transaction == transaction)
+            moves[i].root = InvalidOid;
 }
 
 // Refuses to go on with a partition whose trigger was declared before it became one: it does not see the DELETE half.
@@ -60,33 +69,41 @@ uint32 signature_of(const Compiled &rules, const RowChange &change) {
 
 void note_update(const TriggerData &data, const Compiled &rules, RowChange &change) {
     require_delete_event(data);
-    move = Move{rules.root, rules.table, data.tg_trigtuple->t_self, trigger_depth(), false, signature_of(rules, change),
-                ""};
-    const Trigger *after = find_trigger(change.table, Timing::after);
-    if (after == nullptr)
-        return;
-    const Compiled *after_rules = compiled_rules(change.table, *after, Timing::after);
-    for (int i = 0; i < feature_count() && move.lost[0] == '\0'; i++)
-        if (rules.rules[i] != nullptr && after_rules->rules[i] != nullptr && feature_at(i).lost_by_move != nullptr) {
-            const char *lost = feature_at(i).lost_by_move(rules.rules[i], after_rules->rules[i], change);
+    const int depth = trigger_depth();
+    if (depth >= max_depth)
+        ereport(ERROR,
+                (errcode(err::nested_too_deep),
+                 errmsg("rows of partitioned tables with rules are updated more than %d triggers deep", max_depth)));
+    for (; moves_known <= depth; moves_known++)
+        moves[moves_known].root = InvalidOid;
+    moves_known = depth + 1;
+    Move &move = moves[depth];
+    move = Move{rules.root, GetCurrentSubTransactionId(), rules.table, data.tg_trigtuple->t_self,
+                false,      signature_of(rules, change),  ""};
+    const Compiled *after = companion_rules(change.table, rules);
+    for (int i = 0; after != nullptr && i < feature_count() && move.lost[0] == '\0'; i++)
+        if (rules.rules[i] != nullptr && after->rules[i] != nullptr && feature_at(i).lost_by_move != nullptr) {
+            const char *lost = feature_at(i).lost_by_move(rules.rules[i], after->rules[i], change);
             strlcpy(move.lost, lost == nullptr ? "" : lost, sizeof move.lost);
         }
 }
 
 void note_delete(const TriggerData &data) {
-    if (!OidIsValid(move.root) || move.left || move.partition != RelationGetRelid(data.tg_relation) ||
-        move.depth != trigger_depth() || !ItemPointerEquals(&move.row, &data.tg_trigtuple->t_self))
+    Move *move = current_move();
+    if (move == nullptr || move->left || move->partition != RelationGetRelid(data.tg_relation) ||
+        !ItemPointerEquals(&move->row, &data.tg_trigtuple->t_self))
         return;
-    move.left = true;
-    if (move.lost[0] == '\0')
+    move->left = true;
+    if (move->lost[0] == '\0')
         return;
     ereport(
         ERROR,
         (errcode(err::partition_move),
          errmsg("%s%s would move to another partition and lose %s", pg::table_name(data.tg_relation),
-                pg::row_label(data.tg_relation, data.tg_trigslot), move.lost),
-         errdetail_internal("%s",
-                            pg::Detail().add_row(data.tg_relation, data.tg_trigslot).add("lost", move.lost).text()),
+                pg::row_label(data.tg_relation, data.tg_trigslot, GetUserId()), move->lost),
+         errdetail_internal(
+             "%s",
+             pg::Detail().add_row(data.tg_relation, data.tg_trigslot, GetUserId()).add("lost", move->lost).text()),
          errhint(
              "PostgreSQL makes such an UPDATE a DELETE and an INSERT. Change the state and the partition key in two "
              "statements, and do not partition by the state of a lifecycle with actions or history."),
@@ -94,15 +111,16 @@ void note_delete(const TriggerData &data) {
 }
 
 bool take_arrival(const Compiled &rules, const RowChange &change) {
-    if (!OidIsValid(move.root) || !move.left || move.root != rules.root || move.depth != trigger_depth())
+    Move *move = current_move();
+    if (move == nullptr || !move->left || move->root != rules.root)
         return false;
-    move.root = InvalidOid;
-    return move.signature == signature_of(rules, change);
+    move->root = InvalidOid;
+    return move->signature == signature_of(rules, change);
 }
 
-void forget_move() {
-    if (OidIsValid(move.root) && move.depth > trigger_depth())
-        move.root = InvalidOid;
+void forget_moves() {
+    if (moves_known > 0)
+        moves_known = Min(moves_known, trigger_depth() + 1);
 }
 
 void init_partition_moves() {

@@ -17,7 +17,7 @@ void note_delete(const TriggerData &data);
 bool take_arrival(const Compiled &rules, const RowChange &change);
 
 // A statement has ended: what it moved has arrived, or never will.
-void forget_move();
+void forget_moves();
 
 // Forgets moves whose transaction or subtransaction is over.
 void init_partition_moves();

@@ -69,8 +69,8 @@ HeapTuple fire(TriggerData *data, Timing timing) {
     }
 
     Frame *const outer = current_frame;
-    Frame frame = {RelationGetRelationName(data->tg_relation), nullptr, nullptr, outer,
-                   outer == nullptr ? 1 : outer->depth + 1};
+    Frame frame = {RelationGetRelationName(data->tg_relation), nullptr,   nullptr, outer,
+                   outer == nullptr ? 1 : outer->depth + 1,    InvalidOid};
     Compiled *volatile rules = nullptr;
     pg::Caller caller;
     GetUserIdAndSecContext(&caller.role, &caller.security);
@@ -82,6 +82,7 @@ HeapTuple fire(TriggerData *data, Timing timing) {
         rules = found;
         found->in_use = true;
         frame.table = found->name;
+        frame.owner = found->owner;
         check_depth(frame);
         pg::enter_owner(found->owner);
         ResetExprContext(found->expressions);
