@@ -289,6 +289,7 @@ SET request.jwt.claims = '{"role": "x", "sub" : "anna"}';
 UPDATE life.orders SET state = 'sent' WHERE id = 1;
 SET request.jwt.claims = 'no json at all';
 UPDATE life.orders SET state = 'back' WHERE id = 1;
+SET request.jwt.claims = '';
 SET request.jwt.claim.sub = 'berta';
 SELECT * FROM lifeguard.history;
 \echo :SQLSTATE
@@ -329,9 +330,9 @@ UPDATE life.keyed SET state = 'c';
 UPDATE life.keyed SET state = 'a';
 RESET ALL;
 SET timezone = 'UTC';
-SELECT count(*), count(DISTINCT row_key) FROM lifeguard.history WHERE relation = 'life.keyed'::regclass;
+SELECT count(*), count(DISTINCT row_key) FROM lifeguard.history WHERE relation = 'life.keyed';
 SELECT lifeguard.forget('life.keyed');
-DELETE FROM lifeguard.history WHERE relation = 'life.keyed'::regclass;
+DELETE FROM lifeguard.history WHERE relation = 'life.keyed';
 -- kept no longer, what was kept stays
 SELECT lifeguard.drop_history('life.orders');
 UPDATE life.orders SET state = 'void' WHERE id = 1;

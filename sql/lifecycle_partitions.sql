@@ -186,7 +186,7 @@ UPDATE parts.visits SET day = '2026-01-16', state = 'open' WHERE id = 3;
 \echo :SQLSTATE
 UPDATE parts.visits SET day = '2026-01-16' WHERE id = 3;
 UPDATE parts.visits SET state = 'open' WHERE id = 3;
-SELECT relation, row_key, from_state, to_state FROM lifeguard.history WHERE relation = 'parts.visits'::regclass;
+SELECT relation, row_key, from_state, to_state FROM lifeguard.history WHERE relation = 'parts.visits';
 SELECT lifeguard.drop_history('parts.visits');
 DELETE FROM lifeguard.history;
 -- an action for creation: a row that merely moves is not created

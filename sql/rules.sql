@@ -213,12 +213,28 @@ SELECT lifeguard.create_lifecycle('works.nothing', 'state', '{open}');
 \set VERBOSITY sqlstate
 SELECT lifeguard.create_lifecycle(999999, 'state', '{open}');
 SELECT lifeguard.create_lifecycle('pg_catalog.pg_class', 'relname', '{open}');
--- no table at all is an error, not silence
-SELECT lifeguard.create_lifecycle(NULL, 'state', '{open}');
-SELECT lifeguard.add_rule(NULL, 'before', '{"kind": "keep_updated_at", "column": "updated_at"}');
-SELECT lifeguard.drop_rule(NULL, 'x');
-SELECT lifeguard.forget(NULL);
 \set VERBOSITY default
+-- no table at all is an error, not silence, in every function that takes one
+DO $$
+DECLARE
+  f record;
+BEGIN
+  FOR f IN SELECT p.proname, repeat(', NULL', p.pronargs - p.pronargdefaults - 1) AS nulls FROM pg_proc p
+            WHERE p.pronamespace = 'lifeguard'::regnamespace AND p.proargtypes[0] = 'regclass'::regtype ORDER BY 1 LOOP
+    BEGIN
+      EXECUTE format('SELECT lifeguard.%I(NULL%s)', f.proname, f.nulls);
+      RAISE WARNING '%() is silent about NULL', f.proname;
+    EXCEPTION WHEN SQLSTATE 'LG010' OR SQLSTATE 'LG012' OR null_value_not_allowed THEN NULL;
+    END;
+    CONTINUE WHEN f.nulls = '';
+    BEGIN
+      EXECUTE format('SELECT lifeguard.%I(%L%s)', f.proname, 'works.jobs', f.nulls);
+      RAISE WARNING '%(table%) is silent', f.proname, f.nulls;
+    EXCEPTION WHEN SQLSTATE 'LG010' OR SQLSTATE 'LG012' OR null_value_not_allowed THEN NULL;
+    END;
+  END LOOP;
+END $$;
+SELECT relation, rule FROM lifeguard.rules;
 
 -- a trigger made by hand: nonsense is a warning when it is made and an error at its first row
 CREATE TRIGGER wrong BEFORE UPDATE ON works.jobs FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row('nonsense');

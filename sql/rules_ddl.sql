@@ -123,11 +123,16 @@ COMMIT;
 UPDATE ddl.cases SET state = 'b';
 UPDATE ddl.cases SET state = 'a';
 
--- a function made later that fits better is taken, as in every text that is parsed again
+-- a function made later that would fit better is not taken in silence
 CREATE FUNCTION ddl.takes(numeric) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'numeric'; RETURN true; END $$;
 SELECT lifeguard.forget('ddl.cases');
 SELECT lifeguard.create_lifecycle('ddl.cases', 'state', '{a}'), lifeguard.add_transition('ddl.cases', 'a', 'b'), lifeguard.add_guard('ddl.cases', 'a', 'b', 'ddl.takes(new.id)', 'takes');
 CREATE FUNCTION ddl.takes(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'int'; RETURN true; END $$;
+\set VERBOSITY default
+UPDATE ddl.cases SET state = 'b';
+\echo :SQLSTATE
+\set VERBOSITY terse
+DROP FUNCTION ddl.takes(int);
 UPDATE ddl.cases SET state = 'b';
 
 -- created within CREATE SCHEMA a trigger is watched as elsewhere
@@ -135,6 +140,15 @@ CREATE SCHEMA whole
   CREATE TABLE things (id int, state text)
   CREATE TRIGGER made BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION lifeguard.before_row('nonsense');
 DROP SCHEMA whole CASCADE;
+
+-- where the event trigger was off, rules that are written again have their dependencies
+SELECT lifeguard.forget('ddl.cases');
+ALTER EVENT TRIGGER lifeguard_watch_ddl DISABLE;
+SELECT lifeguard.create_lifecycle('ddl.cases', 'state', '{a}'), lifeguard.add_transition('ddl.cases', 'a', 'b'), lifeguard.add_guard('ddl.cases', 'a', 'b', 'ddl.ok(1)', 'ok');
+ALTER EVENT TRIGGER lifeguard_watch_ddl ENABLE;
+SELECT lifeguard.set_rules(relation, timing, lifeguard.get_rules(relation, timing)) FROM (SELECT DISTINCT relation, timing FROM lifeguard.rules WHERE relation = 'ddl.cases'::regclass) AS t;
+DROP FUNCTION ddl.ok(int);
+\echo :SQLSTATE
 
 SET client_min_messages = warning;
 DROP SCHEMA ddl CASCADE;

@@ -39,7 +39,7 @@ UPDATE safe.guests SET state = 'left' WHERE id = 1;
 SELECT current_user;
 RESET ROLE;
 SELECT * FROM safe.bills;
-SELECT row_key, to_state, moved_by FROM lifeguard.history WHERE relation = 'safe.guests'::regclass ORDER BY id;
+SELECT row_key, to_state, moved_by FROM lifeguard.history WHERE relation = 'safe.guests' ORDER BY id;
 -- after an error too everybody is who he was
 SET ROLE regress_clerk;
 DO $$

@@ -68,6 +68,7 @@ struct Run {
     Array<MemberMonth *> member_months;
     Array<ClubMonth *> club_months;
     Array<Pool *> pools;
+    bool remembers; // a single job may begin with the pool that the session locked last; several make theirs in order
     const Job *current; // for error contexts
 };
 

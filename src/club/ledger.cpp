@@ -161,10 +161,18 @@ void settle(Run &run, Job **jobs, int count) {
     if (opened == 0)
         return;
     lock_club_months(run);
+    run.remembers = opened == 1;
+    // Pools that are missing are made in the order of their weeks: whoever makes the same ones waits, and nobody for
+    // him.
+    auto **by_date = static_cast<Job **>(palloc(sizeof(Job *) * opened));
+    memcpy(by_date, open, sizeof(Job *) * opened);
+    std::sort(by_date, by_date + opened,
+              [](const Job *one, const Job *other) { return one->approved_on < other->approved_on; });
     do {
         for (int i = 0; i < opened; i++)
-            choose_pool(run, *open[i]);
+            choose_pool(run, *by_date[i]);
     } while (!lock_pools(run));
+    pfree(by_date);
     mark_followers(open, opened);
     std::sort(open, open + opened, [](const Job *one, const Job *other) { return one->sequence < other->sequence; });
     for (int i = 0; i < opened; i++) {

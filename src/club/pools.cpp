@@ -35,13 +35,13 @@ Pool *find_pool(Run &run, DateADT date) {
             return pool;
     const MemoryContext home = MemoryContextSwitchTo(run.memory);
     pg::Row row;
-    if (!run.work.reads_only() && last.start <= date && date <= last.end) {
+    if (run.remembers && last.start <= date && date <= last.end) {
         auto *pool = static_cast<Pool *>(palloc0(sizeof(Pool)));
         pool->row.set(weekly_pools::id, UUIDPGetDatum(&last.id));
         pool->row.values[weekly_pools::id] = datumCopy(pool->row.values[weekly_pools::id], false, UUID_LEN);
         pool->start = last.start;
         pool->end = last.end;
-        pool->remembered = true;
+        pool->remembered = pool->found_by_date = true;
         MemoryContextSwitchTo(home);
         return run.pools.add(pool, run.memory);
     }
@@ -59,7 +59,11 @@ Pool *find_pool(Run &run, DateADT date) {
                           found = true;
                       });
     MemoryContextSwitchTo(home);
-    return found ? add_pool(run, row) : nullptr;
+    if (!found)
+        return nullptr;
+    Pool *pool = add_pool(run, row);
+    pool->found_by_date = true;
+    return pool;
 }
 
 Pool *need_pool(Run &run, DateADT date) {
@@ -95,8 +99,10 @@ bool lock_pools(Run &run) {
         pg::Row row;
         const bool found =
             run.work.find(weekly_pools::table, {{weekly_pools::id, pool->id()}}, pg::Lock::no_key_update, &row);
-        if (pool->remembered && (!found || DatumGetDateADT(row.values[weekly_pools::week_start_date]) != pool->start ||
-                                 DatumGetDateADT(row.values[weekly_pools::week_end_date]) != pool->end)) {
+        // it was deleted meanwhile, or what was remembered is no longer so: look again
+        const bool gone = !found && pool->found_by_date;
+        if (gone || (pool->remembered && (DatumGetDateADT(row.values[weekly_pools::week_start_date]) != pool->start ||
+                                          DatumGetDateADT(row.values[weekly_pools::week_end_date]) != pool->end))) {
             last.end = last.start - 1;
             run.pools.count = 0;
             return false;

@@ -12,7 +12,8 @@ struct Pool {
     int64 remaining;
     int64 spent;
     bool changed;
-    bool remembered; // by an earlier batch: to be confirmed under its lock
+    bool found_by_date; // nobody named it: when it is deleted meanwhile, another one will do
+    bool remembered;    // by an earlier batch: to be confirmed under its lock
 
     bool holds(DateADT date) const { return start <= date && date <= end; }
     Datum id() const { return row.values[weekly_pools::id]; }
@@ -27,7 +28,7 @@ Pool *need_pool(Run &run, DateADT date);
 // The pool with this id, unlocked; nullptr when there is none.
 Pool *pool_with_id(Run &run, Datum id);
 
-// Locks the batch's pools by week and reads what they hold now; false when a remembered one is not what it was: then
+// Locks the batch's pools by week and reads what they hold now; false when one is not what it was: then
 // the batch's pools are forgotten, and to be found again.
 bool lock_pools(Run &run);
 

@@ -16,8 +16,11 @@ struct Discarded {
 Discarded *discarded = nullptr;
 int open_units = 0;
 
+uint64 invalidations = 0; // counted, so that one is noticed that comes while a table is being studied
+
 // Marks what was known about a changed table, or about all.
 void forget(Datum, Oid relation) {
+    invalidations++;
     for (Table *table = known_tables; table != nullptr; table = table->next)
         if (table->knowledge != nullptr && (!OidIsValid(relation) || table->knowledge->relation == relation))
             table->knowledge->stale = true;
@@ -56,6 +59,7 @@ void discard(Table &table) {
 
 // Reads the catalogs about a table.
 Knowledge *learn(Table &table) {
+    const uint64 invalidations_before = invalidations;
     const Oid schema = get_namespace_oid(table.schema, true);
     const Oid oid = OidIsValid(schema) ? get_relname_relid(table.name, schema) : InvalidOid;
     Relation relation = OidIsValid(oid) ? try_relation_open(oid, AccessShareLock) : nullptr;
@@ -76,6 +80,7 @@ Knowledge *learn(Table &table) {
             table.missing(table, table.columns[i].name);
     }
     study(table, relation, *knowledge);
+    knowledge->stale = invalidations != invalidations_before;
     MemoryContextSwitchTo(home);
     MemoryContextSetParent(memory, CacheMemoryContext);
     relation_close(relation, NoLock);

@@ -22,7 +22,8 @@ bool is_own_trigger(Oid function) {
 void study_trigger(const Table &table, Relation relation, const Trigger &trigger, Knowledge &knowledge) {
     const int16 type = trigger.tgtype;
     const bool is_key = RI_FKey_trigger_type(trigger.tgfoid) != RI_TRIGGER_NONE;
-    if (TRIGGER_FOR_ROW(type) && (is_key || (TRIGGER_FOR_BEFORE(type) && is_own_trigger(trigger.tgfoid))))
+    const bool is_own = TRIGGER_FOR_BEFORE(type) && trigger.tgqual == nullptr && is_own_trigger(trigger.tgfoid);
+    if (TRIGGER_FOR_ROW(type) && (is_key || is_own))
         return;
     if (TRIGGER_FOR_INSERT(type))
         knowledge.direct_inserts = false;
@@ -56,14 +57,16 @@ bool may_change(Node *node, void *context) {
 }
 
 // True when the table's checks and generated columns change with the table only.
-bool is_lasting(const TupleConstr *constraints) {
+bool is_lasting(TupleDesc row) {
+    const TupleConstr *constraints = row->constr;
     if (constraints == nullptr)
         return true;
     for (int i = 0; i < constraints->num_check; i++)
         if (may_change(static_cast<Node *>(stringToNode(constraints->check[i].ccbin)), nullptr))
             return false;
     for (int i = 0; i < constraints->num_defval; i++)
-        if (may_change(static_cast<Node *>(stringToNode(constraints->defval[i].adbin)), nullptr))
+        if (TupleDescAttr(row, constraints->defval[i].adnum - 1)->attgenerated != '\0' &&
+            may_change(static_cast<Node *>(stringToNode(constraints->defval[i].adbin)), nullptr))
             return false;
     return true;
 }
@@ -142,10 +145,12 @@ void study(const Table &table, Relation relation, Knowledge &knowledge) {
             knowledge.direct = false;
     if (!knowledge.direct)
         return;
-    knowledge.lasting = is_lasting(RelationGetDescr(relation)->constr);
+    knowledge.lasting = is_lasting(RelationGetDescr(relation));
     knowledge.direct_inserts = knowledge.direct_updates = knowledge.direct_deletes = true;
-    for (int i = 0; relation->trigdesc != nullptr && i < relation->trigdesc->numtriggers; i++)
-        study_trigger(table, relation, relation->trigdesc->triggers[i], knowledge);
+    // a copy: any look into the catalogs may rebuild the relation's cache entry
+    const TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        study_trigger(table, relation, triggers->triggers[i], knowledge);
 
     const int attributes = RelationGetNumberOfAttributes(relation);
     knowledge.fillers = static_cast<Filler *>(palloc0(sizeof(Filler) * attributes));

@@ -90,6 +90,10 @@ void created(const OwnTrigger &own) {
                         errdetail("Rules run as the table's owner.")));
     refuse_second(own);
     OwnTrigger copy = own;
+    if (declaring) { // the declaring functions have checked the rules: what goes wrong now is theirs to report
+        record_dependencies(&copy);
+        return;
+    }
     const ErrorData *error = pg::try_in_subtransaction(record_dependencies, &copy);
     if (error != nullptr)
         ereport(WARNING, (errcode(err::unreadable_rules),

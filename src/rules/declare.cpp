@@ -5,6 +5,8 @@
 
 namespace lifeguard::rules {
 
+bool declaring = false;
+
 namespace {
 
 // Reads 'before' or 'after'.
@@ -94,10 +96,17 @@ void refuse_rules_below(Relation table, Timing timing) {
 // Runs one DDL command as the caller.
 void execute(const char *command) {
     const int level = pin_search_path();
-    SPI_connect();
-    if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-        elog(ERROR, "could not execute: %s", command);
-    SPI_finish();
+    PG_TRY();
+    {
+        declaring = true;
+        SPI_connect();
+        if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+            elog(ERROR, "could not execute: %s", command);
+        SPI_finish();
+    }
+    PG_FINALLY();
+    { declaring = false; }
+    PG_END_TRY();
     unpin_search_path(level);
 }
 
