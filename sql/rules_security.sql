@@ -116,6 +116,27 @@ RESET ROLE;
 ALTER TABLE safe.guests OWNER TO regress_owner;
 GRANT SELECT, INSERT, UPDATE ON safe.guests TO regress_clerk;
 
+-- DDL behind a rule: on one's own table it is refused; somebody else's holds nobody up, and says so
+SET ROLE regress_owner;
+CREATE FUNCTION safe.shared(int) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE TABLE safe.ours (id int, state text);
+SELECT lifeguard.create_lifecycle('safe.ours', 'state', '{a}'), lifeguard.add_guard('safe.ours', NULL, 'a', 'safe.shared(new.id)', 'shared');
+\set VERBOSITY terse
+ALTER FUNCTION safe.shared(int) RENAME TO common;
+\echo :SQLSTATE
+DROP TABLE safe.ours;
+SET ROLE regress_thief;
+CREATE TABLE den.theirs (id int, state text);
+SELECT lifeguard.create_lifecycle('den.theirs', 'state', '{a}'), lifeguard.add_guard('den.theirs', NULL, 'a', 'safe.shared(new.id)', 'shared');
+SET ROLE regress_owner;
+ALTER FUNCTION safe.shared(int) RENAME TO common;
+\echo :SQLSTATE
+SET ROLE regress_thief;
+\set VERBOSITY sqlstate
+INSERT INTO den.theirs VALUES (1, 'a');
+RESET ROLE;
+\set VERBOSITY default
+
 -- row security: rules see what is there, whatever the caller and even the owner may see
 SET ROLE regress_owner;
 ALTER TABLE safe.rooms ENABLE ROW LEVEL SECURITY;
@@ -185,6 +206,18 @@ SET ROLE regress_owner;
 SELECT lifeguard.check_lifecycle('safe.guests') IS NOT NULL LIMIT 1;
 SELECT lifeguard.draw_lifecycle('safe.guests') IS NOT NULL;
 RESET search_path;
+RESET ROLE;
+-- who may not read a key is not told it, and only a superuser says how deep rules may nest
+SET ROLE regress_owner;
+REVOKE SELECT ON safe.guests FROM regress_clerk;
+GRANT SELECT (state) ON safe.guests TO regress_clerk;
+SET ROLE regress_clerk;
+UPDATE safe.guests SET state = 'lost';
+\echo :SQLSTATE
+INSERT INTO safe.guests (id, state) VALUES (77, 'left');
+\echo :SQLSTATE
+SET lifeguard.max_depth = 100;
+\echo :SQLSTATE
 RESET ROLE;
 -- what a rule's function sets is set for as long as it says, also the path
 CREATE FUNCTION safe.wanders() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'den', true); RETURN true; END $$;

@@ -8,7 +8,7 @@ CREATE FUNCTION lifeguard.before_row() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_before_row';
 COMMENT ON FUNCTION lifeguard.before_row() IS
 'Trigger function BEFORE INSERT OR UPDATE, FOR EACH ROW: refuses what the rules in its arguments forbid, then sets the columns that they set. '
-'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG001 to LG005, LG013, LG014, LG015.';
+'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG001 to LG005, LG010, LG013 to LG016.';
 
 CREATE FUNCTION lifeguard.after_row() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_after_row';

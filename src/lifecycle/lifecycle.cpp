@@ -31,6 +31,39 @@ static void *compile(rules::Compilation &compilation, const rules::Definition *d
     return compiled;
 }
 
+// Refuses a change of state whose actions would be lost: another trigger made it, and the AFTER trigger fires only when
+// the statement names the column.
+static void refuse_unseen(const Lifecycle &lifecycle, const rules::RowChange &change) {
+    const AttrNumber column = lifecycle.states->column;
+    if (rules::after_trigger_sees(change, column))
+        return;
+    const auto *aftermath = static_cast<const Aftermath *>(rules::after_part(change, &lifecycle));
+    if (aftermath == nullptr || !has_work(*aftermath, change))
+        return;
+    const char *name = NameStr(TupleDescAttr(RelationGetDescr(change.table), column - 1)->attname);
+    ereport(
+        ERROR,
+        (errcode(err::unseen_change),
+         errmsg("%s%s was moved by another trigger and would lose what follows %s", pg::table_name(change.table),
+                pg::row_label(change.table, change.after, change.caller), describe(*lifecycle.states, lifecycle.move)),
+         errdetail_internal("%s", pg::Detail()
+                                      .add_row(change.table, change.after, change.caller)
+                                      .add("from", lifecycle.states->labels[lifecycle.move.from])
+                                      .add("to", lifecycle.states->labels[lifecycle.move.to])
+                                      .text()),
+         errhint("Actions follow a statement that names the column: UPDATE ... SET %s = ...; SET %s = %s will do.",
+                 quote_identifier(name), quote_identifier(name), quote_identifier(name)),
+         errtable(change.table)));
+}
+
+// BEFORE, first step.
+static void refuse_row(void *rules, rules::RowChange &change) {
+    refuse(rules, change);
+    const auto &lifecycle = *static_cast<const Lifecycle *>(rules);
+    if (lifecycle.moving)
+        refuse_unseen(lifecycle, change);
+}
+
 // What a move to another partition would lose: the actions and history of this change of state. Where creation has
 // actions, the INSERT half would run those instead.
 static const char *lost_by_move(void *before, void *after, const rules::RowChange &change) {
@@ -95,7 +128,7 @@ static void agree(Relation table, void *before, void *after) {
 }
 
 void init() {
-    rules::register_feature({"lifecycle", owns, compile, refuse, set, act, lost_by_move, signature, agree});
+    rules::register_feature({"lifecycle", owns, compile, refuse_row, set, act, lost_by_move, signature, agree});
 }
 
 } // namespace lifeguard::lifecycle

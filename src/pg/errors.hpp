@@ -22,6 +22,7 @@ constexpr int no_such_rule = sqlstate("LG012");
 constexpr int unreadable_rules = sqlstate("LG013");
 constexpr int nested_too_deep = sqlstate("LG014");
 constexpr int partition_move = sqlstate("LG015");
+constexpr int unseen_change = sqlstate("LG016");
 
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");

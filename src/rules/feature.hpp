@@ -39,6 +39,7 @@ struct RowChange {
     const Compiled *compiled;
     Relation table;
     bool insert;
+    const Bitmapset *named; // UPDATE: the columns that the statement sets, as the server numbers them in sets
     TupleTableSlot *before;
     TupleTableSlot *after;
     Oid caller; // who ran the statement; the rules run as the owner
@@ -79,6 +80,13 @@ struct Feature {
     // Do the two triggers' rules agree? Raises LG010 when declared.
     void (*agree)(Relation table, void *before, void *after);
 };
+
+// Will the AFTER trigger see a change of this column? Not when another trigger made it and the statement does not name
+// it.
+bool after_trigger_sees(const RowChange &change, AttrNumber column);
+
+// What the AFTER trigger beside this BEFORE trigger has compiled for the same feature, or nullptr; to be used at once.
+void *after_part(const RowChange &change, const void *before_part);
 
 // Makes a feature known; called once from init(). Features run in the order of registration.
 void register_feature(const Feature &feature);

@@ -30,6 +30,7 @@ RowChange row_change(const TriggerData &data, const Compiled &rules, Oid caller)
     change.insert = insert;
     change.before = insert ? rules.no_row : data.tg_trigslot;
     change.after = insert ? data.tg_trigslot : data.tg_newslot;
+    change.named = data.tg_updatedcols;
     change.caller = caller;
     return change;
 }
@@ -105,6 +106,18 @@ HeapTuple fire(TriggerData *data, Timing timing) {
 }
 
 } // namespace
+
+bool after_trigger_sees(const RowChange &change, AttrNumber column) {
+    return change.insert || bms_is_member(column - FirstLowInvalidHeapAttributeNumber, change.named);
+}
+
+void *after_part(const RowChange &change, const void *before_part) {
+    const Compiled *after = companion_rules(change.table, *change.compiled);
+    for (int i = 0; after != nullptr && i < feature_count(); i++)
+        if (change.compiled->rules[i] == before_part)
+            return after->rules[i];
+    return nullptr;
+}
 
 void set_column(RowChange &change, AttrNumber column, Datum value, bool isnull) {
     if (change.set_columns == nullptr) {

@@ -46,6 +46,7 @@ SELECT is_empty($$SELECT relname, privilege FROM pg_class, unnest('{INSERT,UPDAT
 SELECT ok(NOT has_table_privilege('public', 'lifeguard.history', 'SELECT'), 'history is not for everybody');
 SELECT ok(has_schema_privilege('public', 'lifeguard', 'USAGE') AND NOT has_schema_privilege('public', 'lifeguard', 'CREATE'), 'everybody may use the schema, nobody makes anything there');
 CREATE TABLE public.jobs (id int PRIMARY KEY, state text NOT NULL, updated_at timestamptz);
+DROP ROLE IF EXISTS tap_stranger;
 CREATE ROLE tap_stranger;
 GRANT ALL ON public.jobs TO tap_stranger;
 SET ROLE tap_stranger;
