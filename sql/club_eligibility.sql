@@ -25,18 +25,25 @@ SELECT * FROM pg_temp.ask();
 \set VERBOSITY sqlstate
 INSERT INTO content.submissions (user_id, video_url, pull_up_count, submitted_at) VALUES (:ann, 'https://youtu.be/2', 5, now() + interval '1 year');
 \set VERBOSITY default
+SET session_replication_role = replica;
 UPDATE content.submissions SET approved_at = now() - interval '30 days' WHERE id = :one;
+RESET session_replication_role;
 SELECT * FROM pg_temp.ask();
 SELECT pull_up_club.set('cooldown_days', '31');
 SELECT * FROM pg_temp.ask();
 SELECT pull_up_club.set('cooldown_days', '0');
 SELECT * FROM pg_temp.ask();
 SELECT pull_up_club.set('cooldown_days', '30');
-UPDATE content.submissions SET approved_at = now() + interval '1 day' WHERE id = :one;   -- dated ahead
+-- dated ahead
+SET session_replication_role = replica;
+UPDATE content.submissions SET approved_at = now() + interval '1 day' WHERE id = :one;
+RESET session_replication_role;
 SELECT * FROM pg_temp.ask();
 
 -- the latest approval counts
+SET session_replication_role = replica;
 UPDATE content.submissions SET approved_at = now() - interval '100 days' WHERE id = :one;
+RESET session_replication_role;
 SELECT * FROM pg_temp.ask();
 INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (:ann, 'https://youtu.be/2', 5);
 UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 5, approved_at = now() - interval '10 days' WHERE status = 'pending';

@@ -62,7 +62,9 @@ RESET ROLE;
 SELECT status, paid_at IS NOT NULL AS at, paid_by = :chief AS by_chief FROM finance.payout_requests WHERE id = :anns;
 \set VERBOSITY default
 SELECT set_config('datestyle', 'ISO', false), set_config('timezone', 'UTC', false);
+SET session_replication_role = replica;
 UPDATE finance.payout_requests SET paid_at = '2025-12-01 10:00+00' WHERE id = :anns;
+RESET session_replication_role;
 SELECT finance.mark_payout_paid(:anns);                                -- once
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY terse

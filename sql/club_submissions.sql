@@ -142,6 +142,16 @@ SET ROLE service_role;
 UPDATE content.submissions SET status = 'pending' WHERE id = :two RETURNING status;
 RESET ROLE;
 
+-- what was paid for keeps its count, its date and its member; anything else may change, and saying the same again is no change
+INSERT INTO auth.users (id) VALUES ('00000000-0000-0000-0000-000000000077');
+INSERT INTO content.submissions (id, user_id, video_url, pull_up_count)
+VALUES ('10000000-0000-0000-0000-000000000077', '00000000-0000-0000-0000-000000000077', 'https://youtu.be/x', 9);
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 7 WHERE user_id = '00000000-0000-0000-0000-000000000077';
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 25 WHERE user_id = '00000000-0000-0000-0000-000000000077';
+UPDATE content.submissions SET approved_at = approved_at - interval '1 month' WHERE user_id = '00000000-0000-0000-0000-000000000077';
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 7, notes = 'well done' WHERE user_id = '00000000-0000-0000-0000-000000000077';
+SELECT actual_pull_up_count, notes FROM content.submissions WHERE user_id = '00000000-0000-0000-0000-000000000077';
+
 -- what the table refuses when no rule is asked
 SET session_replication_role = replica;
 INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (:bob, 'x', -1);

@@ -257,6 +257,24 @@ CREATE FUNCTION life.sets() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.sta
 CREATE TRIGGER a_first BEFORE UPDATE ON life.lines FOR EACH ROW WHEN (new.line = 8) EXECUTE FUNCTION life.sets('bad');
 UPDATE life.lines SET line = 8;
 \echo :SQLSTATE
+-- what it makes of the state is a move like any; where its actions would be lost, since the statement does not name the state, it is refused
+DROP TRIGGER a_first ON life.lines;
+CREATE TRIGGER a_first BEFORE UPDATE ON life.lines FOR EACH ROW WHEN (new.line = 10) EXECUTE FUNCTION life.sets('old');
+BEGIN;
+UPDATE life.lines SET line = 10 RETURNING state;
+ROLLBACK;
+SELECT lifeguard.add_action('life.lines', 'new', 'old', 'life.say(''acts'')');
+UPDATE life.lines SET line = 10;
+\echo :SQLSTATE
+UPDATE life.lines SET line = 11 RETURNING state;
+BEGIN;
+UPDATE life.lines SET line = 10, state = state RETURNING state;
+ROLLBACK;
+SELECT lifeguard.drop_action('life.lines', 'new', 'old');
+SELECT lifeguard.add_history('life.lines');
+UPDATE life.lines SET line = 10;
+\echo :SQLSTATE
+SELECT lifeguard.drop_history('life.lines');
 -- one that sorts after can break the rule: check_lifecycle says so
 CREATE TRIGGER z_last BEFORE UPDATE ON life.lines FOR EACH ROW WHEN (new.line = 9) EXECUTE FUNCTION life.sets('bad');
 ALTER TABLE life.lines ENABLE ALWAYS TRIGGER lifeguard_before;

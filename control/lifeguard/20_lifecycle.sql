@@ -71,7 +71,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lifeguard.add_guard(regclass, text, text, text, text) IS
 'Adds a condition that must be true (not null) for a move: an SQL expression over old and new, names qualified, run as the table''s owner. '
-'from_state null: any state and creation; to_state null: any state. The message is what a refused move raises, as LG002. '
+'from_state null: any state and creation; to_state null: any state; the same state twice: every UPDATE that leaves the row in it. The message is what a refused move raises, as LG002. '
 'Raises LG010, LG012 (no such transition), the parser''s errors, 42501.';
 
 CREATE FUNCTION lifeguard.drop_guard(relation regclass, from_state text, to_state text, condition text DEFAULT NULL) RETURNS void

@@ -49,6 +49,11 @@ SELECT 'rule', format('guard %s -> %s: %s ON %s', coalesce(from_state, 'any'), t
         '@no_claims@ OR auth_management.acts_for_club()'),
     (11, 'content.submissions', NULL, 'rejected', 'say in the notes why it is rejected',
         $$coalesce(new.notes, '') ~ '\S'$$),
+    -- what was paid for is not counted, dated or owned anew: that takes a reversal
+    (16, 'content.submissions', 'approved', 'approved', 'an approved submission keeps its count, its date and its member',
+        'ROW(new.actual_pull_up_count, new.approved_at, new.user_id) IS NOT DISTINCT FROM ROW(old.actual_pull_up_count, old.approved_at, old.user_id)'),
+    (17, 'finance.payout_requests', 'paid', 'paid', 'a paid request stays as it was paid',
+        'ROW(new.amount_dollars, new.payout_month, new.paid_at, new.paid_by) IS NOT DISTINCT FROM ROW(old.amount_dollars, old.payout_month, old.paid_at, old.paid_by)'),
     (12, 'finance.payout_requests', 'pending', 'approved', 'only an admin approves a payout',
         '@no_claims@ OR auth_management.acts_for_club()'),
     (13, 'finance.payout_requests', NULL, 'rejected', 'only an admin rejects a payout',

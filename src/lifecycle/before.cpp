@@ -56,7 +56,10 @@ void compile_guards(Lifecycle &lifecycle, rules::Compilation &compilation, const
         if (!is(definitions[i], "guard"))
             continue;
         const Move move = read_move(*lifecycle.states, compilation.table, definitions[i]);
-        check_declared(lifecycle, compilation.table, move, "guard");
+        const bool stays = is_stay(move) && move.to < lifecycle.state_count;
+        lifecycle.guards_stay = lifecycle.guards_stay || stays;
+        if (!stays)
+            check_declared(lifecycle, compilation.table, move, "guard");
         const char *message = rules::required_text(compilation.table, definitions[i], "message");
         const char *label = psprintf("guard \"%s\" (%s)", message, describe(*lifecycle.states, move));
         lifecycle.guards[lifecycle.guard_count++] = Guard{
@@ -147,7 +150,9 @@ pg::Detail move_detail(const Lifecycle &lifecycle, const RowChange &change) {
 [[noreturn]] void guard_refused(const Lifecycle &lifecycle, const RowChange &change, const Guard &guard, bool isnull) {
     const char *const *labels = lifecycle.states->labels;
     const char *refused =
-        lifecycle.move.from == creation
+        lifecycle.move.from == lifecycle.move.to
+            ? psprintf("be changed like this while it is \"%s\"", labels[lifecycle.move.to])
+        : lifecycle.move.from == creation
             ? psprintf("be created in state \"%s\"", labels[lifecycle.move.to])
             : psprintf("go from \"%s\" to \"%s\"", labels[lifecycle.move.from], labels[lifecycle.move.to]);
     ereport(ERROR, (errcode(err::guard_refused),
@@ -190,6 +195,15 @@ bool find_move(const Lifecycle &lifecycle, const RowChange &change, Move *move) 
     return true;
 }
 
+// Finds out in which state a row stays; false when it is none of the lifecycle's, which only a move mends.
+bool find_stay(const Lifecycle &lifecycle, const RowChange &change, Move *move) {
+    bool isnull;
+    const Datum value = slot_getattr(change.after, lifecycle.states->column, &isnull);
+    const int state = isnull ? any_state : find_value(*lifecycle.states, value);
+    *move = Move{state, state};
+    return state >= 0;
+}
+
 } // namespace
 
 bool is_declared(const Lifecycle &lifecycle, const Move &rule) {
@@ -227,20 +241,27 @@ void *compile_before(rules::Compilation &compilation, const Definition *definiti
     return lifecycle;
 }
 
-void refuse(void *rules, RowChange &change) {
-    auto &lifecycle = *static_cast<Lifecycle *>(rules);
-    lifecycle.moving = find_move(lifecycle, change, &lifecycle.move);
-    if (!lifecycle.moving)
-        return;
+// Evaluates the guards of a move, or of staying.
+static void check_guards(const Lifecycle &lifecycle, RowChange &change) {
+    const bool stays = lifecycle.move.from == lifecycle.move.to;
     for (int i = 0; i < lifecycle.guard_count; i++) {
         const Guard &guard = lifecycle.guards[i];
-        if (!matches(guard.move, lifecycle.move))
+        if (is_stay(guard.move) != stays || !matches(guard.move, lifecycle.move))
             continue;
         bool isnull;
         const Datum verdict = rules::evaluate(*guard.condition, change, &isnull);
         if (isnull || !DatumGetBool(verdict))
             guard_refused(lifecycle, change, guard, isnull);
     }
+}
+
+void refuse(void *rules, RowChange &change) {
+    auto &lifecycle = *static_cast<Lifecycle *>(rules);
+    lifecycle.moving = find_move(lifecycle, change, &lifecycle.move);
+    if (lifecycle.moving)
+        check_guards(lifecycle, change);
+    else if (lifecycle.guards_stay && find_stay(lifecycle, change, &lifecycle.move))
+        check_guards(lifecycle, change);
 }
 
 void set(void *rules, RowChange &change) {

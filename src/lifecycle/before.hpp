@@ -23,9 +23,10 @@ struct Stamp {
 // A lifecycle as the BEFORE trigger carries it.
 struct Lifecycle {
     States *states;
-    bool *initial;   // by state
-    int state_count; // of those that can be reached or left; a guard that names another one is refused
-    bool *allowed;   // by from * state_count + to
+    bool *initial;    // by state
+    int state_count;  // of those that can be reached or left; a guard that names another one is refused
+    bool *allowed;    // by from * state_count + to
+    bool guards_stay; // some guards are for rows that stay in their state
     int guard_count;
     Guard *guards;
     int stamp_count;

@@ -13,6 +13,11 @@ struct Move {
     int to;
 };
 
+// Is the rule for rows that stay in one state? A guard may be; "any" never means staying.
+constexpr bool is_stay(const Move &rule) {
+    return rule.from == rule.to && rule.from >= 0;
+}
+
 // Is the rule for this move?
 constexpr bool matches(const Move &rule, const Move &move) {
     return (rule.from == any_state || rule.from == move.from) && (rule.to == any_state || rule.to == move.to);

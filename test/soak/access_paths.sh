@@ -33,7 +33,8 @@ CREATE SCHEMA compared;
 CREATE FUNCTION compared.plain(whole jsonb) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_object_agg(key, CASE WHEN key = 'weekly_pool_id' THEN (SELECT to_jsonb(week_start_date) FROM finance.weekly_pools WHERE id = (value #>> '{}')::uuid)
                                     WHEN key = 'updated_at' THEN to_jsonb(value <> whole -> 'created_at')
-                                    WHEN key ~ '_(at|date)$' AND jsonb_typeof(value) = 'string' AND value #>> '{}' >= '2026-06' THEN '"now"' ELSE value END)
+                                    WHEN key ~ '_(at|date)$' AND jsonb_typeof(value) = 'string' AND (value #>> '{}')::timestamptz >= (SELECT min(created_at) FROM auth.users)
+                                    THEN '"now"' ELSE value END)
     FROM jsonb_each(whole) WHERE key NOT IN ('id', 'created_at')
 $$;
 DO $$
