@@ -31,7 +31,7 @@ race() {
     grep -q '^number of failed transactions: 0 ' "$work/said" || grep -E '^number of failed|ERROR' "$work/said" || cat "$work/said"
 }
 
-# Submissions are taken by their number, each by one session; $day is filled in by round.
+# Submissions are taken by their number, each by one session; test.day() is the round's.
 cat > "$work/one" <<'END_OF_SCRIPT'
 SELECT nextval('test.turn') AS i \gset
 UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 18, approved_at = test.day(:i) WHERE id = test.submission(:i::int);

@@ -176,6 +176,10 @@ end_approvals($run);
 $standby->poll_query_until('club', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'}) or die 'sessions stay';
 cmp_ok(approved($standby), '>', $before, 'approvals go on on the promoted standby');
 is_exact($standby, 'after approvals there');
+
+# The test itself must notice a half approval.
+$standby->safe_psql('club', q{DELETE FROM finance.weekly_earnings WHERE id = (SELECT id FROM finance.weekly_earnings WHERE earning_amount_dollars > 0 LIMIT 1)});
+cmp_ok(ask($standby, q{SELECT count(DISTINCT what) FROM test.wrong}), '>=', 5, 'an earning taken away is noticed');
 $standby->stop('fast');
 
 done_testing();
