@@ -87,7 +87,10 @@ void lock_club_months(Run &run) {
         CHECK_FOR_INTERRUPTS();
         const MemoryContext home = MemoryContextSwitchTo(run.memory);
         const Datum name = month->month.datum();
-        while (!run.work.find(table, {{month_year, name}}, pg::Lock::no_key_update, &month->row)) {
+        for (int tries = 0; !run.work.find(table, {{month_year, name}}, pg::Lock::no_key_update, &month->row);
+             tries++) {
+            if (tries == 100)
+                elog(ERROR, "the row of month %s in finance.monthly_totals cannot be seen or made", month->month.text);
             month->row.set(month_year, name);
             month->row.set(spent_dollars, dollars_datum(earned_in(run, month->month)));
             run.work.insert_if_absent(table, &month->row, pg::columns({month_year, spent_dollars}));

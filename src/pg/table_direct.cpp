@@ -38,6 +38,21 @@ struct Direct {
 
 namespace {
 
+// Takes a table into the unit.
+Opened &add_opened(Direct &direct, Table &table, Knowledge &knowledge, Relation relation) {
+    const MemoryContext home = MemoryContextSwitchTo(direct.memory);
+    Opened &opened = direct.tables[direct.count++];
+    opened = Opened{};
+    opened.table = &table;
+    opened.knowledge = &knowledge;
+    opened.relation = relation;
+    opened.found = table_slot_create(relation, nullptr);
+    MemoryContextSwitchTo(home);
+    if (has_bench(*direct.workshop, table, knowledge))
+        opened.bench = &ready_bench(*direct.workshop, table, knowledge, relation); // its indexes serve reads too
+    return opened;
+}
+
 // The table, open and locked for writing; nullptr when it is none for the direct path.
 Opened *open_table(Direct &direct, Table &table) {
     for (int i = 0; i < direct.count; i++)
@@ -46,27 +61,18 @@ Opened *open_table(Direct &direct, Table &table) {
     if (direct.count == max_opened)
         return nullptr;
     for (;;) {
-        Knowledge &knowledge = know(table);
-        if (!knowledge.direct)
+        CHECK_FOR_INTERRUPTS();
+        Knowledge *knowledge = &know(table);
+        if (!knowledge->direct)
             return nullptr;
-        Relation relation = try_table_open(knowledge.relation, RowExclusiveLock);
-        if (relation != nullptr && !knowledge.stale) {
-            const MemoryContext home = MemoryContextSwitchTo(direct.memory);
-            Opened &opened = direct.tables[direct.count++];
-            opened = Opened{};
-            opened.table = &table;
-            opened.knowledge = &knowledge;
-            opened.relation = relation;
-            opened.found = table_slot_create(relation, nullptr);
-            MemoryContextSwitchTo(home);
-            if (has_bench(*direct.workshop, table, knowledge))
-                opened.bench =
-                    &ready_bench(*direct.workshop, table, knowledge, relation); // its indexes serve reads too
-            return &opened;
-        }
-        if (relation != nullptr)
-            table_close(relation, NoLock);
-        knowledge.stale = true; // it changed while we waited for the lock
+        Relation relation = try_table_open(knowledge->relation, RowExclusiveLock);
+        if (relation == nullptr)
+            continue;
+        if (knowledge->stale) // it changed before the lock was granted; from here on nothing that matters can
+            knowledge = &know(table);
+        if (knowledge->direct && knowledge->relation == RelationGetRelid(relation))
+            return &add_opened(direct, table, *knowledge, relation);
+        table_close(relation, NoLock);
     }
 }
 

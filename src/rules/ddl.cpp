@@ -110,7 +110,8 @@ void altered(const OwnTrigger &own) {
     const ErrorData *error = pg::try_in_subtransaction(try_compile, &copy);
     if (error == nullptr)
         return;
-    const bool refuse = own.table->rd_rel->relowner == GetUserId();
+    const bool is_owner = own.table->rd_rel->relowner == GetUserId();
+    const bool refuse = is_owner || (pg::owns_table(RelationGetRelid(own.table), GetUserId()) && !superuser());
     ereport(refuse ? ERROR : WARNING,
             (errcode(err::invalid_rule),
              errmsg("the change %s the rules of table %s: %s", refuse ? "would break" : "leaves broken",

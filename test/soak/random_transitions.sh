@@ -159,8 +159,8 @@ ok 'every row goes on from where it was' \
     "$(sql -c "SELECT id || ': ' || before || ', then from ' || source FROM (SELECT id, n, source, lag(target) OVER (PARTITION BY id ORDER BY n) AS before FROM happened) h
                 WHERE source <> before LIMIT 10")"
 ok 'all rows are in a state that the oracle knows, as the log left them' \
-    "$(sql -c "SELECT m.id || ' is ' || coalesce(m.state, 'null') FROM machines m WHERE m.state IS DISTINCT FROM coalesce(
-                 (SELECT h.target FROM happened h WHERE h.id = m.id ORDER BY h.n DESC LIMIT 1), 'idle') LIMIT 10")"
+    "$(sql -c "SELECT m.id || ' is ' || coalesce(m.state, 'null') FROM machines m LEFT JOIN (SELECT DISTINCT ON (id) id, target FROM happened ORDER BY id, n DESC) h USING (id)
+                WHERE m.state IS DISTINCT FROM coalesce(h.target, 'idle') LIMIT 10")"
 ok 'every kind of refusal occurred, and every move' \
     "$(sql -c "SELECT code || ' never' FROM unnest('{00000,LG001,LG002,LG003,LG004,LG005}'::text[]) code WHERE code NOT IN (SELECT got FROM outcomes)
                UNION ALL SELECT source || ' -> ' || target || ' never' FROM allowed a WHERE source IS NOT NULL
