@@ -142,9 +142,10 @@ void fill_keys(const Lookup &lookup, std::initializer_list<Key> keys, Key from, 
             if (key.column == lookup.columns[i])
                 value = key.value;
         const bool is_bound = lookup.from >= 0 && i == lookup.count - 1;
-        ScanKeyEntryInitializeWithInfo(
-            &scan_keys[i], 0, i + 1, is_bound ? BTGreaterEqualStrategyNumber : BTEqualStrategyNumber, InvalidOid,
-            lookup.collations[i], const_cast<FmgrInfo *>(&lookup.compare[i]), is_bound ? from.value : value);
+        ScanKeyEntryInitializeWithInfo(&scan_keys[i], 0, static_cast<AttrNumber>(i + 1),
+                                       is_bound ? BTGreaterEqualStrategyNumber : BTEqualStrategyNumber, InvalidOid,
+                                       lookup.collations[i], const_cast<FmgrInfo *>(&lookup.compare[i]),
+                                       is_bound ? from.value : value);
     }
 }
 

@@ -38,7 +38,7 @@ struct Knowledge {
     bool lasting;        // its expressions change with the table only, and with nothing else
     bool direct_updates; // of columns outside `watched`
     Columns watched;
-    int8 *columns_of; // by attribute number - 1: the column of the description, or -1
+    int16 *columns_of; // by attribute number - 1: the column of the description, or -1
     Filler *fillers;  // likewise
     Datum *constants;
     Lookup lookups[6];

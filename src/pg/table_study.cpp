@@ -155,14 +155,14 @@ void study(const Table &table, Relation relation, Knowledge &knowledge) {
     const int attributes = RelationGetNumberOfAttributes(relation);
     knowledge.fillers = static_cast<Filler *>(palloc0(sizeof(Filler) * attributes));
     knowledge.constants = static_cast<Datum *>(palloc0(sizeof(Datum) * attributes));
-    knowledge.columns_of = static_cast<int8 *>(palloc(sizeof(int8) * attributes));
+    knowledge.columns_of = static_cast<int16 *>(palloc(sizeof(int16) * attributes));
     for (int i = 0; i < attributes; i++) {
         if (!study_default(relation, i + 1, &knowledge.fillers[i], &knowledge.constants[i]))
             knowledge.direct_inserts = false;
         knowledge.columns_of[i] = -1;
     }
     for (int i = 0; i < table.count; i++)
-        knowledge.columns_of[knowledge.attributes[i] - 1] = static_cast<int8>(i);
+        knowledge.columns_of[knowledge.attributes[i] - 1] = static_cast<int16>(i);
 }
 
 const Lookup *find_lookup(const Table &table, Knowledge &knowledge, Relation relation, Columns keys, int count,
