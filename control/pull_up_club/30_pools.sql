@@ -55,6 +55,13 @@ BEGIN
   IF pool IS NULL THEN   -- another session made it in this very moment
     SELECT id INTO pool FROM finance.weekly_pools WHERE week_start_date = monday;
   END IF;
+  IF pool IS NULL AND EXISTS (SELECT FROM finance.weekly_pools
+                               WHERE daterange(week_start_date, week_end_date, '[]') && daterange(monday, monday + 6, '[]')) THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG102',
+      MESSAGE = format('POOL_MISSING: the week of %s has no pool of its own, and another one overlaps it', monday),
+      DETAIL = jsonb_build_object('day', day, 'week_start_date', monday),
+      HINT = 'SELECT * FROM finance.weekly_pools shows it; weeks are from Monday to Sunday.';
+  END IF;
   IF pool IS NULL THEN   -- and this transaction's snapshot is older
     RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
       MESSAGE = format('could not serialize access: the pool of the week of %s was made by a concurrent transaction',

@@ -52,8 +52,22 @@ SELECT 'rule', format('guard %s -> %s: %s ON %s', coalesce(from_state, 'any'), t
     -- what was paid for is not counted, dated or owned anew: that takes a reversal
     (16, 'content.submissions', 'approved', 'approved', 'an approved submission keeps its count, its date and its member',
         'ROW(new.actual_pull_up_count, new.approved_at, new.user_id) IS NOT DISTINCT FROM ROW(old.actual_pull_up_count, old.approved_at, old.user_id)'),
-    (17, 'finance.payout_requests', 'paid', 'paid', 'a paid request stays as it was paid',
-        'ROW(new.amount_dollars, new.payout_month, new.paid_at, new.paid_by) IS NOT DISTINCT FROM ROW(old.amount_dollars, old.payout_month, old.paid_at, old.paid_by)'),
+    (17, 'finance.payout_requests', 'paid', 'paid', 'a paid request stays as it was paid',   -- but for a member who is deleted
+        'ROW(new.amount_dollars, new.payout_month, new.paypal_email, new.paid_at, new.paid_by, coalesce(new.user_id, old.user_id))
+         IS NOT DISTINCT FROM ROW(old.amount_dollars, old.payout_month, old.paypal_email, old.paid_at, old.paid_by, old.user_id)'),
+    (18, 'finance.payout_requests', 'approved', 'paid', 'what is paid is what was approved',
+        'ROW(new.amount_dollars, new.payout_month, new.user_id) IS NOT DISTINCT FROM ROW(old.amount_dollars, old.payout_month, old.user_id)'),
+    (19, 'content.submissions', NULL, 'rejected', 'a submission stays with the member who made it',
+        'new.user_id = old.user_id'),
+    (20, 'content.submissions', 'pending', 'approved', 'a submission stays with the member who made it',
+        'new.user_id = old.user_id'),
+    (21, 'content.submissions', 'pending', 'pending', 'a pending submission is its member''s, and is dated and counted by an admin',
+        'new.user_id = old.user_id AND new.approved_at IS NULL
+         AND (@no_claims@ OR auth_management.acts_for_club()
+              OR (auth_management.acts_for(old.user_id) AND new.actual_pull_up_count IS NOT DISTINCT FROM old.actual_pull_up_count))'),
+    (22, 'content.submissions', 'rejected', 'pending', 'this member was approved since, and the pause counts for a corrected one too',
+        $$NOT EXISTS (SELECT FROM content.submissions s WHERE s.user_id = new.user_id AND s.status = 'approved' AND s.approved_at > old.rejected_at
+                         AND pull_up_club.days_after(s.approved_at, (SELECT cooldown_days FROM pull_up_club.settings)) > now())$$),
     (12, 'finance.payout_requests', 'pending', 'approved', 'only an admin approves a payout',
         '@no_claims@ OR auth_management.acts_for_club()'),
     (13, 'finance.payout_requests', NULL, 'rejected', 'only an admin rejects a payout',

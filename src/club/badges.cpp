@@ -10,7 +10,7 @@ Array<Badge> &read_badges(Run &run) {
     const MemoryContext home = MemoryContextSwitchTo(run.memory);
     run.work.each(badges::table, {}, [&](const pg::Row &row) {
         run.badges.add(Badge{uuid_of(row.values[badges::id]), row.string(badges::name), row.string(badges::image_url),
-                             row.string(badges::gender), row.integer(badges::min_pull_ups)},
+                             known_text(row, badges::gender), row.integer(badges::min_pull_ups)},
                        run.memory);
     });
     MemoryContextSwitchTo(home);

@@ -41,7 +41,7 @@ void read_submission(Run &run, Job &job) {
     if ((job.tasks & ~give_back) == 0)
         return;
     const pg::Row &row = job.row;
-    if (strcmp(row.string(submissions::status), "approved") != 0 || row.nulls[submissions::approved_at] ||
+    if (strcmp(known_text(row, submissions::status), "approved") != 0 || row.nulls[submissions::approved_at] ||
         row.nulls[submissions::actual_pull_up_count])
         not_approved(job);
     for (const int count : {job.count(), job.has(earn) ? job.pull_ups : 0})

@@ -19,7 +19,8 @@ Others read_others(Run &run, const Job &job) {
     const TimestampTz approved_at = DatumGetTimestampTz(job.row.values[submissions::approved_at]);
     const pg::Key since = {submissions::approved_at, TimestampTzGetDatum(begin_of(before, run.settings.zone))};
     run.work.each(submissions::table, {{submissions::user_id, job.member()}}, since, [&](const pg::Row &row) {
-        if (strcmp(row.string(submissions::status), "approved") != 0 || row.nulls[submissions::actual_pull_up_count] ||
+        if (strcmp(known_text(row, submissions::status), "approved") != 0 ||
+            row.nulls[submissions::actual_pull_up_count] ||
             compare(uuid_of(row.values[submissions::id]), job.submission) == 0)
             return;
         const TimestampTz moment = DatumGetTimestampTz(row.values[submissions::approved_at]);

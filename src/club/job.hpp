@@ -72,8 +72,18 @@ struct Run {
     const Job *current; // for error contexts
 };
 
+[[noreturn]] void unexpected_null();
+
+// A column that is never NULL, unless somebody dropped its constraint: then an error, not a crash.
 inline pg_uuid_t uuid_of(Datum value) {
+    if (DatumGetPointer(value) == nullptr)
+        unexpected_null();
     return *DatumGetUUIDP(value);
+}
+inline const char *known_text(const pg::Row &row, int column) {
+    if (row.nulls[column])
+        unexpected_null();
+    return row.string(column);
 }
 // A count or an amount as a column takes it.
 inline Datum dollars_datum(int64 value) {

@@ -17,6 +17,8 @@ void read_earning(Run &run, Job &job) {
                       job.has(give_back) ? pg::Lock::no_key_update : pg::Lock::none, &job.earning);
     MemoryContextSwitchTo(home);
     job.already_done = job.has(earn) == job.has_earning;
+    if (job.has_earning && compare(uuid_of(job.earning.values[weekly_earnings::user_id]), uuid_of(job.member())) != 0)
+        other_member(job);
     if (job.has_earning)
         job.month = read_month(job.earning.string(weekly_earnings::month_year));
 }
@@ -33,7 +35,10 @@ bool is_first_in_pool(Run &run, const Job &job) {
 // Finds the pool of a job; it is locked later.
 void choose_pool(Run &run, Job &job) {
     if (job.has_earning) {
-        job.pool = pool_with_id(run, job.earning.values[weekly_earnings::weekly_pool_id]);
+        const pg_uuid_t paid_from = uuid_of(job.earning.values[weekly_earnings::weekly_pool_id]);
+        job.pool = pool_with_id(run, UUIDPGetDatum(&paid_from));
+        if (job.pool == nullptr)
+            no_such_pool(paid_from);
     } else if (job.names_pool) {
         job.pool = pool_with_id(run, UUIDPGetDatum(&job.named_pool));
         if (job.pool == nullptr)
@@ -87,7 +92,7 @@ void decide_earning(Run &run, Job &job) {
 // Decides what a submission gives back: what it earned, to where it came from.
 void decide_give_back(Job &job) {
     job.dollars = job.earning.integer(weekly_earnings::earning_amount_dollars);
-    if (!job.member_month->has_earnings)
+    if (!job.member_month->has_earnings || (job.dollars != 0 && !job.member_month->has_payout))
         month_lost(job);
     move_dollars(job, -job.dollars);
     job.member_month->submissions--;

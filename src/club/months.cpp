@@ -33,7 +33,7 @@ MemberMonth *lock_member_month(Run &run, const pg::Row &profile, const Month &mo
         found->has_payout =
             run.work.find(table, {{user_id, member}, {payout_month, text}}, pg::Lock::no_key_update, &row);
         if (found->has_payout) {
-            const char *state = row.string(status);
+            const char *state = known_text(row, status);
             found->amount = row.integer(amount_dollars);
             found->closed = strcmp(state, "paid") == 0 || strcmp(state, "rejected") == 0 ? state : nullptr;
         } else {

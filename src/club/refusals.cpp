@@ -137,10 +137,19 @@ void payout_closed(const Job &job, const char *status) {
     pg_unreachable();
 }
 
+void unexpected_null() {
+    ereport(ERROR, (errcode(err::not_installed),
+                    errmsg("NOT_INSTALLED: a row of the club has NULL where the club never stores it"),
+                    errdetail_internal("{}"),
+                    errhint("Was a NOT NULL dropped from one of its tables? Mend the row and the constraint.")));
+    pg_unreachable();
+}
+
 void month_lost(const Job &job) {
     const pg_uuid_t member = uuid_of(job.member());
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("finance.user_earnings has no row for member %s and %s, although a submission earned in it",
+                    errmsg("finance.user_earnings or finance.payout_requests has no row for member %s and %s, although "
+                           "a submission earned in it",
                            id_text(&member), job.month.text),
                     errdetail_internal("%s", Detail()
                                                  .add("submission", id_text(&job.submission))

@@ -3,6 +3,7 @@
 namespace lifeguard::pg {
 
 bool direct_writes = true;
+uint64 forgettings = 0;
 
 namespace {
 
@@ -23,7 +24,7 @@ void forget(Datum, Oid relation) {
     invalidations++;
     for (Table *table = known_tables; table != nullptr; table = table->next)
         if (table->knowledge != nullptr && (!OidIsValid(relation) || table->knowledge->relation == relation))
-            table->knowledge->stale = true;
+            table->knowledge->stale = ++forgettings > 0;
 }
 
 // Schemas may have changed their names.

@@ -32,7 +32,8 @@ struct Workshop {
     EState *executor;
     EPQState recheck;
     bool in_use;
-    bool disposable; // nothing to be kept
+    bool disposable;    // nothing to be kept
+    uint64 forgettings; // when it was made
     int count;
     Bench benches[max_opened];
 };

@@ -39,13 +39,16 @@ struct Knowledge {
     bool direct_updates; // of columns outside `watched`
     Columns watched;
     int16 *columns_of; // by attribute number - 1: the column of the description, or -1
-    Filler *fillers;  // likewise
+    Filler *fillers;   // likewise
     Datum *constants;
     Lookup lookups[6];
     int lookup_count;
 };
 
 extern bool direct_writes;
+
+// Counts how often anything known about a table was found to be out of date.
+extern uint64 forgettings;
 
 // The set of the keys' columns.
 inline Columns key_columns(std::initializer_list<Key> keys) {

@@ -139,9 +139,12 @@ bool match_index(const Table &table, const Knowledge &knowledge, Relation relati
 
 void study(const Table &table, Relation relation, Knowledge &knowledge) {
     knowledge.direct = relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rules == nullptr &&
+                       !relation->rd_rel->relhassubclass && // SQL would see the rows of tables that inherit from it
                        relation->rd_tableam == GetHeapamTableAmRoutine() && !IsCatalogRelation(relation);
     for (int i = 0; i < table.count; i++)
-        if (get_atttype(RelationGetRelid(relation), knowledge.attributes[i]) != table.columns[i].type)
+        if (const FormData_pg_attribute *attribute =
+                TupleDescAttr(RelationGetDescr(relation), knowledge.attributes[i] - 1);
+            attribute->atttypid != table.columns[i].type || attribute->atttypmod >= 0) // a typmod rounds or cuts
             knowledge.direct = false;
     if (!knowledge.direct)
         return;

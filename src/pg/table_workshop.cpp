@@ -8,6 +8,8 @@ Workshop *kept = nullptr;
 
 // True when what the workshop has prepared is still as its tables are.
 bool is_current(const Workshop &workshop) {
+    if (workshop.forgettings != forgettings)
+        return false; // a parent whose key is taken as held may have become another table
     for (int i = 0; i < workshop.count; i++) {
         const Knowledge *knowledge = workshop.benches[i].table->knowledge;
         if (knowledge == nullptr || knowledge->stale || knowledge->number != workshop.benches[i].knowledge)
@@ -23,6 +25,7 @@ Workshop *make_workshop(MemoryContext parent, bool disposable) {
     auto *workshop = static_cast<Workshop *>(palloc0(sizeof(Workshop)));
     workshop->memory = memory;
     workshop->disposable = disposable;
+    workshop->forgettings = forgettings;
     workshop->executor = CreateExecutorState();
     init_recheck(&workshop->recheck, workshop->executor);
     MemoryContextSwitchTo(home);
