@@ -4,28 +4,16 @@
 # that somebody has given triggers, columns, constraints and indexes of his own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. test/soak/common
 direct=${PGDATABASE:?an empty database} sql=${PGDATABASE}_sql
 export PGTZ=UTC PGOPTIONS='-c client_min_messages=warning'
 
 work=$(mktemp -d)
-number=0 failed=0
 trap 'dropdb --if-exists --force "$sql" 2> /dev/null || :; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 run() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$@"; }
-
-# ok MESSAGE [COMPLAINT]: a test that passes when there is nothing to complain of
-ok() {
-    number=$((number + 1))
-    if [ -z "${2-}" ]; then
-        echo "ok $number - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $1"
-        sed 's/^/# /' <<< "$2"
-    fi
-}
 
 # What may differ: random ids, moments of the run. Whether a row was changed after it was made may not.
 cat > "$work/rows" << 'END_OF_SQL'

@@ -7,9 +7,9 @@
 # by itself. Each side runs within one day, so a start before midnight waits.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. test/soak/common
 
 club=${PGDATABASE:?an empty database} legacy=${PGDATABASE}_legacy handwritten=${PGDATABASE}_handwritten
-number=0 failed=0
 export PGTZ=UTC
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$@"; }
@@ -17,18 +17,6 @@ drop() { for database in "$legacy" "$handwritten"; do dropdb --if-exists --force
 trap drop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-
-# ok MESSAGE [COMPLAINT]: a test that passes when there is nothing to complain of
-ok() {
-    number=$((number + 1))
-    if [ -z "${2-}" ]; then
-        echo "ok $number - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $1"
-        sed 's/^/# /' <<< "$2"
-    fi
-}
 
 # What is compared of each table; the same query reads the legacy's views and the club's tables.
 declare -A rows=(

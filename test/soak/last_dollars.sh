@@ -4,26 +4,14 @@
 # Round after round for SOAK_SECONDS, in other weeks and months, one approval a statement and many.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. test/soak/common
 : "${PGDATABASE:?an empty database}"
 export PGTZ=UTC PGOPTIONS='-c client_min_messages=warning'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-number=0 failed=0
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-
-# ok MESSAGE [COMPLAINT]: a test that passes when there is nothing to complain of
-ok() {
-    number=$((number + 1))
-    if [ -z "${2-}" ]; then
-        echo "ok $number - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $1"
-        sed 's/^/# /' <<< "$2"
-    fi
-}
 
 # race SCRIPT TIMES: 8 sessions at once; what went wrong, if anything
 race() {

@@ -6,26 +6,14 @@
 # Statements of many rows take theirs by FOR UPDATE SKIP LOCKED: two that name the same submissions in different orders would deadlock by themselves.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. test/soak/common
 : "${PGDATABASE:?an empty database}"
 export PGTZ=UTC PGOPTIONS='-c client_min_messages=warning'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-number=0 failed=0
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-
-# ok MESSAGE [COMPLAINT]: a test that passes when there is nothing to complain of
-ok() {
-    number=$((number + 1))
-    if [ -z "${2-}" ]; then
-        echo "ok $number - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $1"
-        sed 's/^/# /' <<< "$2"
-    fi
-}
 
 # 240 members with four submissions each: one pending, three rejected. Member 240 is the admin.
 sql -f test/club.sql

@@ -2,23 +2,12 @@
 # 1,000,000 random moves (in SOAK_SECONDS=60; in proportion else) from 4 sessions against an oracle of 30 lines that knows nothing of lifeguard:
 # no illegal one passes, no legal one is refused, each refusal has the code that the oracle says.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
+. test/soak/common
 
 attempts=$((1000000 / 4 * ${SOAK_SECONDS:-60} / 60))
-number=0 failed=0
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-
-# ok MESSAGE [COMPLAINT]: a test that passes when there is nothing to complain of
-ok() {
-    number=$((number + 1))
-    if [ -z "${2-}" ]; then
-        echo "ok $number - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $1"
-        sed 's/^/# /' <<< "$2"
-    fi
-}
 
 sql <<'END'
 CREATE EXTENSION lifeguard;

@@ -2,21 +2,10 @@
 # Rules, functions, types and partitions change all the time while others move rows: every statement is either done or refused by name,
 # no session is lost, and what is left agrees with itself. SOAK_SECONDS is how long.
 set -euo pipefail
+cd "$(dirname "$0")/../.."
+. test/soak/common
 
-number=0 failed=0
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-
-# ok MESSAGE [COMPLAINT]: a test that passes when there is nothing to complain of
-ok() {
-    number=$((number + 1))
-    if [ -z "${2-}" ]; then
-        echo "ok $number - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $number - $1"
-        sed 's/^/# /' <<< "$2"
-    fi
-}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
