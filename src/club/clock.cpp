@@ -2,10 +2,6 @@
 #include "pg/text.hpp"
 #include "club/clock.hpp"
 
-extern "C" {
-#include "utils/datetime.h"
-}
-
 namespace lifeguard::club {
 
 pg_tz *find_zone(const char *name) {

@@ -3,12 +3,6 @@
 
 #include "pg/server.hpp"
 
-extern "C" {
-#include "pgtime.h"
-#include "utils/date.h"
-#include "utils/timestamp.h"
-}
-
 namespace lifeguard::club {
 
 // A calendar month, written YYYY-MM.

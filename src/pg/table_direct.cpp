@@ -1,10 +1,6 @@
 #include "pg/table_direct.hpp"
 #include "pg/uuid.hpp"
 
-extern "C" {
-#include "utils/timestamp.h"
-}
-
 namespace lifeguard::pg {
 
 // A way to rows, begun.

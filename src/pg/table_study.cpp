@@ -1,11 +1,5 @@
 #include "pg/table_direct.hpp"
 
-extern "C" {
-#include "catalog/catalog.h"
-#include "catalog/pg_am.h"
-#include "rewrite/rewriteHandler.h"
-}
-
 namespace lifeguard::pg {
 
 namespace {

@@ -3,10 +3,6 @@
 
 #include "pg/server.hpp"
 
-extern "C" {
-#include "utils/uuid.h"
-}
-
 namespace lifeguard::pg {
 
 // A random UUID (version 4) in the current memory, as gen_random_uuid() makes them.

@@ -2,10 +2,6 @@
 #include "pg/text.hpp"
 #include "rules/origin.hpp"
 
-extern "C" {
-#include "catalog/pg_depend.h"
-}
-
 namespace lifeguard::rules {
 
 namespace {
