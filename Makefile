@@ -20,7 +20,7 @@ DATA_built := $(EXTENSIONS:=--$(RELEASE).sql)
 
 # The server's headers are system headers here: our warnings are about our code.
 WARNINGS    := -Wall -Wextra -Wno-register
-PG_CPPFLAGS := -Isrc
+PG_CPPFLAGS := -Isrc -Ibuild/generated
 PG_CXXFLAGS := -std=c++20 -O2 $(WARNINGS) -fvisibility-inlines-hidden -MMD -MP
 SHLIB_LINK  := -lstdc++
 
@@ -49,6 +49,17 @@ endif
 
 $(OBJS): Makefile
 -include $(OBJS:.o=.d)
+
+# The names of the server's own errors come from the list that the server brings.
+ERRCODES        := $(shell $(PG_CONFIG) --sharedir 2>/dev/null)/errcodes.txt
+CONDITION_NAMES := build/generated/journal/condition_names.inc
+
+$(CONDITION_NAMES): src/journal/condition_names.awk src/pg/errors.hpp $(wildcard $(ERRCODES))
+	@test -r '$(ERRCODES)' || { echo 'no $(ERRCODES): install the server that PG_CONFIG names, it brings this list' >&2; exit 1; }
+	@mkdir -p $(@D)
+	@awk -f $< '$(ERRCODES)' src/pg/errors.hpp > $@.new && mv $@.new $@
+
+src/journal/error_names.o $(foreach compiler,gcc clang,build/$(compiler)/src/journal/error_names.o): $(CONDITION_NAMES)
 
 # An extension's script is its SQL modules in the order of their numbers.
 define script_of
@@ -120,6 +131,7 @@ build/$(1)/%.o: %.cpp Makefile
 endef
 $(foreach compiler,gcc clang,$(eval $(call strict_of,$(compiler))))
 
+tidy: $(CONDITION_NAMES)
 FORMATTED = $(sort $(shell find src test/unit -name '*.cpp' -o -name '*.hpp'))
 tidy:
 	@scripts/prerequisites tidy

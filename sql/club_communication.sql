@@ -12,7 +12,7 @@ SELECT communication.queue_notification(:ann, 'hello', '{"a": 1}') = (SELECT id 
 SELECT communication.queue_notification(:ann, 'hello') IS NOT NULL AS queued, communication.queue_notification(:ann, 'hello', NULL) IS NOT NULL AS queued;
 SELECT user_id, type, data FROM communication.notification_queue;
 
--- never an error, whatever comes: a warning and NULL; the caller's own work stays
+-- never an error, whatever comes: NULL, and the error in the journal; the caller's own work stays
 BEGIN;
 INSERT INTO communication.messages_log (id, user_id, type, created_at) VALUES (:ann, :ann, 'mine', now());
 SELECT communication.queue_notification('00000000-0000-0000-0000-000000000009', 'hello');
@@ -23,6 +23,9 @@ SELECT communication.queue_notification(:ann, 'hello');
 SELECT count(*) AS mine FROM communication.messages_log;
 ROLLBACK;
 SELECT count(*) FROM communication.notification_queue;
+SELECT monitoring.drain();
+SELECT error_message, context FROM monitoring.system_errors WHERE source = 'logged' AND error_type = 'notification_not_queued' ORDER BY created_at, id;
+DELETE FROM monitoring.system_errors WHERE error_type = 'notification_not_queued';
 
 -- rejections
 SELECT communication.send_rejection_email(:ann, $$'; DROP TABLE x; --$$) = (SELECT id FROM communication.email_notifications) AS queued;

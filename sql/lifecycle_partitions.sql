@@ -281,7 +281,7 @@ ALTER TABLE parts.pages DISABLE TRIGGER lifeguard_before;
 SELECT lifeguard.add_transition('parts.pages', 'gone', 'draft');
 SELECT tgrelid::regclass, tgenabled FROM pg_trigger WHERE tgrelid IN ('parts.pages'::regclass, 'parts.pages_rest'::regclass) ORDER BY tgrelid::regclass::text;
 SELECT lifeguard.forget('parts.pages');
-SELECT count(*) FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid WHERE f.pronamespace = 'lifeguard'::regnamespace;
+SELECT count(*) FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid WHERE f.pronamespace = 'lifeguard'::regnamespace AND f.proname IN ('before_row', 'after_row');
 
 SET client_min_messages = warning;
 DROP FUNCTION new_state();

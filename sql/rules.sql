@@ -26,7 +26,7 @@ SELECT p.oid::regprocedure AS "without a comment or a pinned path"
   FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
  WHERE p.pronamespace = 'lifeguard'::regnamespace
    AND (obj_description(p.oid, 'pg_proc') IS NULL
-        OR l.lanname IN ('sql', 'plpgsql') AND NOT coalesce(p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false));
+        OR l.lanname IN ('sql', 'plpgsql') AND p.prosqlbody IS NULL AND NOT coalesce(p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false));
 
 -- one rule, one trigger; what a table's rules are is in its triggers and nowhere else
 SELECT lifeguard.create_lifecycle('works.jobs', 'state', '{open}');
@@ -323,8 +323,9 @@ DROP TRIGGER lifeguard_before ON works.jobs;
 -- temporary, unlogged and inherited tables; a child of plain inheritance keeps its own rules
 CREATE TEMPORARY TABLE draft (id int, state text);
 SELECT lifeguard.create_lifecycle('draft', 'state', '{new}');
+\set VERBOSITY sqlstate
 INSERT INTO draft VALUES (1, 'old');
-\echo :SQLSTATE
+\set VERBOSITY default
 DROP TABLE draft;
 CREATE UNLOGGED TABLE works.fast (id int PRIMARY KEY, state text);
 CREATE TABLE works.faster () INHERITS (works.fast);

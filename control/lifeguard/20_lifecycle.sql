@@ -165,7 +165,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub',
                   nullif(current_setting('request.jwt.claim.sub', true), ''));
-EXCEPTION WHEN OTHERS THEN   -- claims that are no JSON are nobody's
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN   -- claims that are no JSON are nobody's
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION lifeguard.claimed_subject() IS

@@ -41,7 +41,7 @@ COMMENT ON TABLE communication.messages_log IS 'notifications that were sent'$dd
   ('index', 'communication.messages_log_by_member',
    'CREATE INDEX messages_log_by_member ON communication.messages_log (user_id)');
 
--- Never in its caller's way: what goes wrong is a warning, and NULL.
+-- Never in its caller's way: what goes wrong is kept in the journal, also when the caller rolls back, and NULL.
 CREATE FUNCTION communication.queue_notification(user_id uuid, type text, data jsonb DEFAULT '{}') RETURNS uuid
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -51,13 +51,13 @@ BEGIN
   RETURNING id INTO notification;
   RETURN notification;
 EXCEPTION WHEN OTHERS THEN
-  RAISE WARNING USING ERRCODE = SQLSTATE,
-    MESSAGE = format('a notification was not queued: %s', SQLERRM),
-    DETAIL = jsonb_build_object('member', $1, 'type', $2);
+  PERFORM monitoring.log_error('notification_not_queued', SQLERRM,
+                               jsonb_build_object('member', $1, 'type', $2, 'sqlstate', SQLSTATE));
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION communication.queue_notification(uuid, text, jsonb) IS
-  'puts a notification into the outbox and returns its id; never fails: a WARNING and NULL when it could not';
+  'puts a notification into the outbox and returns its id; never fails: when it could not it returns NULL and logs '
+  'notification_not_queued to monitoring.system_errors';
 REVOKE EXECUTE ON FUNCTION communication.queue_notification(uuid, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION communication.send_rejection_email(user_id uuid, notes text) RETURNS uuid

@@ -2,6 +2,7 @@
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 #include "lifecycle/after.hpp"
+#include "lifecycle/failure.hpp"
 #include "lifecycle/history.hpp"
 #include "rules/nesting.hpp"
 
@@ -59,7 +60,7 @@ void run_action(void *argument) {
 }
 
 // Reports an action that failed under `continue`: its own changes are undone, the row's stay.
-void report(const Action &action, const RowChange &change, const ErrorData &error) {
+void report(const Action &action, const RowChange &change, const ErrorData &error, bool kept) {
     ereport(WARNING, (errcode(error.sqlerrcode),
                       errmsg("%s of %s%s failed and was undone: %s", action.label, pg::table_name(change.table),
                              pg::row_label(change.table, change.after, change.caller), error.message),
@@ -70,23 +71,41 @@ void report(const Action &action, const RowChange &change, const ErrorData &erro
                                                    .add("error", error.message)
                                                    .add("detail", error.detail)
                                                    .text()),
-                      errhint("The change itself was kept, as on_error => 'continue' says.")));
+                      kept ? errhint("The change itself was kept, as on_error => 'continue' says. The error is in "
+                                     "monitoring.system_errors.")
+                           : errhint("The change itself was kept, as on_error => 'continue' says.")));
 }
 
-// Runs one action as declared; gives back the error that was reported, if any.
-const ErrorData *perform(const Action &action, RowChange &change) {
+// Runs one action as declared. What fails goes to the journal, whatever becomes of the transaction; under `continue`
+// the error is given back. The texts that a failure would need are not made before: they cost more than many an action.
+const ErrorData *perform(const Aftermath &aftermath, const Action &action, Attempt &attempt, RowChange &change) {
     Run run = {&action, &change};
     rules::Frame &frame = *rules::current_frame;
-    const ErrorData *error = nullptr;
-    if (action.go_on) {
-        error = pg::try_in_subtransaction(run_action, &run);
-        rules::current_frame = &frame;
-        if (error != nullptr)
-            report(action, change, *error);
-    } else {
-        frame.call = action.call->call;
-        run_action(&run);
-        frame.call = nullptr;
+    const MemoryContext memory = CurrentMemoryContext;
+    const ErrorData *volatile error = nullptr;
+    attempt.action = action.call->source;
+    PG_TRY();
+    {
+        if (action.go_on) {
+            error = pg::try_in_subtransaction(run_action, &run);
+        } else {
+            frame.call = action.call->call;
+            run_action(&run);
+            frame.call = nullptr;
+        }
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(memory);
+        attempt.row_key = pg::row_key(*aftermath.key, change.after);
+        keep_raised(attempt, memory);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    rules::current_frame = &frame;
+    if (error != nullptr) {
+        attempt.row_key = pg::row_key(change.table, change.after, InvalidOid);
+        report(action, change, *error, keep_failure(attempt, *error));
     }
     return error;
 }
@@ -121,6 +140,8 @@ void *compile_after(rules::Compilation &compilation, const Definition *definitio
             if (aftermath->initial[to] && matches(move, Move{creation, to}))
                 aftermath->on_insert = compilation.on_insert = true;
     }
+    if (aftermath->action_count > 0)
+        aftermath->key = pg::prepare_key(table);
     return aftermath;
 }
 
@@ -141,14 +162,23 @@ void act(void *rules, RowChange &change) {
         return;
     const bool recorded = aftermath.keeps_history && !change.insert;
     HistoryEntry entry(recorded);
+    const States &states = *aftermath.states;
+    Attempt attempt = {};
+    attempt.table = change.compiled->name;
+    attempt.caller = change.caller;
+    attempt.depth = action_depth(rules::current_frame->depth);
     for (int i = 0; i < aftermath.action_count; i++) {
         const Action &action = aftermath.actions[i];
         if (!matches(action.move, move))
             continue;
+        if (attempt.to_state == nullptr) { // now: a label may be in the catalogs, out of reach after an error
+            attempt.from_state = change.insert ? nullptr : name_state(states, move.from, change.before);
+            attempt.to_state = name_state(states, move.to, change.after);
+        }
         instr_time begin, end;
         if (recorded)
             INSTR_TIME_SET_CURRENT(begin);
-        const ErrorData *error = perform(action, change);
+        const ErrorData *error = perform(aftermath, action, attempt, change);
         if (recorded) {
             INSTR_TIME_SET_CURRENT(end);
             INSTR_TIME_SUBTRACT(end, begin);
@@ -157,7 +187,7 @@ void act(void *rules, RowChange &change) {
         }
     }
     if (recorded)
-        entry.store(change, aftermath.states->column);
+        entry.store(change, states.column);
 }
 
 } // namespace lifeguard::lifecycle

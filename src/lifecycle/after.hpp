@@ -1,6 +1,7 @@
 // What a lifecycle does after a row is stored: run the move's actions in the order declared, and keep its history.
 #pragma once
 
+#include "pg/text.hpp"
 #include "lifecycle/transition.hpp"
 
 namespace lifeguard::lifecycle {
@@ -19,6 +20,7 @@ struct Aftermath {
     bool *initial;
     int action_count;
     Action *actions;
+    pg::RowKey *key; // of the table, for the journal; nullptr without actions
     bool keeps_history;
     bool on_insert;
 };

@@ -2,6 +2,7 @@
 #include "pg/text.hpp"
 #include "lifecycle/after.hpp"
 #include "lifecycle/before.hpp"
+#include "lifecycle/failure.hpp"
 #include "lifecycle/lifecycle.hpp"
 
 namespace lifeguard::lifecycle {
@@ -129,6 +130,7 @@ static void agree(Relation table, void *before, void *after) {
 
 void init() {
     rules::register_feature({"lifecycle", owns, compile, refuse_row, set, act, lost_by_move, signature, agree});
+    rules::on_batch_failure(keep_batch_failure);
 }
 
 } // namespace lifeguard::lifecycle

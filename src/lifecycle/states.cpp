@@ -69,6 +69,18 @@ int find_value(const States &states, Datum value) {
     return -1;
 }
 
+const char *name_state(const States &states, int state, TupleTableSlot *row) {
+    if (state >= 0)
+        return states.labels[state];
+    bool isnull;
+    const Datum value = slot_getattr(row, states.column, &isnull);
+    if (isnull)
+        return nullptr;
+    if (states.by_value)
+        return DatumGetCString(DirectFunctionCall1(enum_out, value));
+    return states.length > 0 ? NameStr(*DatumGetName(value)) : TextDatumGetCString(value);
+}
+
 const char *list_labels(const States &states, const bool *chosen) {
     StringInfoData list;
     initStringInfo(&list);

@@ -34,6 +34,9 @@ int find_value(const States &states, Datum value);
 // Are two values of the column the same state?
 bool same_state(const States &states, Datum one, Datum other);
 
+// What a row's state is called, also when no rule names it (a number below 0); nullptr for null.
+const char *name_state(const States &states, int state, TupleTableSlot *row);
+
 // A list for people: "pending", "approved".
 const char *list_labels(const States &states, const bool *chosen);
 

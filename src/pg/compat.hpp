@@ -84,4 +84,14 @@ inline Index add_range_table_entry(EState *executor, Relation table, Bitmapset *
     return static_cast<Index>(executor->es_range_table_size);
 }
 
+// Reads a text as JSON without keeping anything of it; JSON_SUCCESS when jsonb would take it.
+inline JsonParseErrorType check_json(char *text, int size) {
+#if PG_VERSION_NUM >= 170000
+    JsonLexContext *lexer = makeJsonLexContextCstringLen(nullptr, text, size, GetDatabaseEncoding(), true);
+#else
+    JsonLexContext *lexer = makeJsonLexContextCstringLen(text, size, GetDatabaseEncoding(), true);
+#endif
+    return pg_parse_json(lexer, &nullSemAction);
+}
+
 } // namespace lifeguard::pg

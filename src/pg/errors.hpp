@@ -24,6 +24,14 @@ constexpr int nested_too_deep = sqlstate("LG014");
 constexpr int partition_move = sqlstate("LG015");
 constexpr int unseen_change = sqlstate("LG016");
 
+// the journal
+constexpr int no_such_error = sqlstate("LG201");
+constexpr int not_muted = sqlstate("LG202");
+constexpr int cannot_take_over = sqlstate("LG203");
+constexpr int cannot_work_here = sqlstate("LG204");
+constexpr int invalid_argument = sqlstate("LG205");
+constexpr int journal_lost = sqlstate("LG206");
+
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");
 constexpr int pool_missing = sqlstate("LG102");
@@ -35,5 +43,7 @@ constexpr int no_such_member = sqlstate("LG107");
 constexpr int not_permitted = sqlstate("LG108");
 constexpr int not_installed = sqlstate("LG109");
 constexpr int invalid_setting = sqlstate("LG110");
+constexpr int no_such_record = sqlstate("LG111");
+constexpr int invalid_month = sqlstate("LG112");
 
 } // namespace lifeguard::err

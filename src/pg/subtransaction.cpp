@@ -2,6 +2,8 @@
 
 namespace lifeguard::pg {
 
+SubTransactionId explained_rollback = InvalidSubTransactionId;
+
 ErrorData *try_in_subtransaction(void (*work)(void *), void *argument) {
     const MemoryContext memory = CurrentMemoryContext;
     const ResourceOwner owner = CurrentResourceOwner;
@@ -19,7 +21,9 @@ ErrorData *try_in_subtransaction(void (*work)(void *), void *argument) {
         MemoryContextSwitchTo(memory);
         error = CopyErrorData();
         FlushErrorState();
+        explained_rollback = GetCurrentSubTransactionId();
         RollbackAndReleaseCurrentSubTransaction();
+        explained_rollback = InvalidSubTransactionId;
     }
     PG_END_TRY();
     MemoryContextSwitchTo(memory);

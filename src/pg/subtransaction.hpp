@@ -9,4 +9,7 @@ namespace lifeguard::pg {
 // error is returned in the caller's memory. A cancel goes through.
 ErrorData *try_in_subtransaction(void (*work)(void *), void *argument);
 
+// The subtransaction that it is rolling back just now; its error is known to the caller.
+extern SubTransactionId explained_rollback;
+
 } // namespace lifeguard::pg

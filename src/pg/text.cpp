@@ -10,18 +10,50 @@ const char *table_name(Relation relation) {
     return table_name(RelationGetRelid(relation));
 }
 
-// A value as text, whatever the session's settings: a key is the same text for everybody. Dates and times as JSON has
-// them, in UTC; what other types make of their settings is pinned.
-static char *plain_text(Oid type, Datum value) {
+// A value of one of the server's simplest types as text: needs no catalog and no setting, and only memory can fail it.
+// Dates and times as JSON has them, in UTC. nullptr for other types.
+static char *simple_text(Oid type, Datum value) {
     const int utc = 0;
-    if (type == DATEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID)
+    switch (type) {
+    case BOOLOID:
+        return DatumGetCString(DirectFunctionCall1(boolout, value));
+    case INT2OID:
+        return DatumGetCString(DirectFunctionCall1(int2out, value));
+    case INT4OID:
+        return DatumGetCString(DirectFunctionCall1(int4out, value));
+    case INT8OID:
+        return DatumGetCString(DirectFunctionCall1(int8out, value));
+    case OIDOID:
+        return DatumGetCString(DirectFunctionCall1(oidout, value));
+    case NUMERICOID:
+        return DatumGetCString(DirectFunctionCall1(numeric_out, value));
+    case UUIDOID:
+        return DatumGetCString(DirectFunctionCall1(uuid_out, value));
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+        return TextDatumGetCString(value);
+    case NAMEOID:
+        return pstrdup(NameStr(*DatumGetName(value)));
+    case DATEOID:
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
         return JsonEncodeDateTime(static_cast<char *>(palloc(MAXDATELEN + 1)), value, type,
                                   type == TIMESTAMPTZOID ? &utc : nullptr);
+    default:
+        return nullptr;
+    }
+}
+
+// A value as text, whatever the session's settings: a key is the same text for everybody. What types make of their
+// settings is pinned.
+static char *plain_text(Oid type, Datum value) {
+    char *text = simple_text(type, value);
+    if (text != nullptr)
+        return text;
     Oid output;
     bool varlena;
     getTypeOutputInfo(type, &output, &varlena);
-    if (type == UUIDOID || type == INT4OID || type == INT8OID || type == TEXTOID || type == VARCHAROID)
-        return OidOutputFunctionCall(output, value);
     constexpr const char *settings[][2] = {{"bytea_output", "hex"},
                                            {"datestyle", "ISO"},
                                            {"extra_float_digits", "1"},
@@ -30,23 +62,22 @@ static char *plain_text(Oid type, Datum value) {
     const int level = NewGUCNestLevel();
     for (const auto &setting : settings)
         (void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    char *text = OidOutputFunctionCall(output, value);
+    text = OidOutputFunctionCall(output, value);
     AtEOXact_GUC(true, level);
     return text;
 }
 
-const char *column_text(TupleTableSlot *row, AttrNumber column) {
+// A text cut at 200 bytes.
+static const char *shorten(const char *text) {
     constexpr int longest = 200;
+    const int length = static_cast<int>(strlen(text));
+    return length <= longest ? text : psprintf("%.*s...", pg_mbcliplen(text, length, longest), text);
+}
+
+const char *column_text(TupleTableSlot *row, AttrNumber column) {
     bool isnull;
     const Datum value = slot_getattr(row, column, &isnull);
-    if (isnull)
-        return nullptr;
-    char *text = plain_text(TupleDescAttr(row->tts_tupleDescriptor, column - 1)->atttypid, value);
-    const int length = static_cast<int>(strlen(text));
-    if (length <= longest)
-        return text;
-    const int cut = pg_mbcliplen(text, length, longest);
-    return psprintf("%.*s...", cut, text);
+    return isnull ? nullptr : shorten(plain_text(TupleDescAttr(row->tts_tupleDescriptor, column - 1)->atttypid, value));
 }
 
 // The columns of the primary key, in the index's order; nullptr without one.
@@ -100,6 +131,35 @@ const char *row_key(Relation relation, TupleTableSlot *row, Oid reader) {
     Detail detail;
     for (int i = 0; key != nullptr && may_read(relation, key, reader) && i < key->dim1; i++)
         detail.add(column_name(row, key->values[i]), column_text(row, key->values[i]));
+    return detail.text();
+}
+
+RowKey *prepare_key(Relation relation) {
+    auto *key = static_cast<RowKey *>(palloc0(sizeof(RowKey)));
+    const int2vector *columns = primary_key(relation);
+    for (int i = 0; columns != nullptr && i < columns->dim1; i++) {
+        key->columns[key->count] = columns->values[i];
+        key->types[key->count++] =
+            getBaseType(TupleDescAttr(RelationGetDescr(relation), columns->values[i] - 1)->atttypid);
+    }
+    return key;
+}
+
+const char *row_key(const RowKey &key, TupleTableSlot *row) {
+    Detail detail;
+    for (int i = 0; i < key.count; i++) {
+        bool isnull;
+        const Datum value = slot_getattr(row, key.columns[i], &isnull);
+        if (isnull)
+            continue;
+        const FormData_pg_attribute *column = TupleDescAttr(row->tts_tupleDescriptor, key.columns[i] - 1);
+        const char *bytes = DatumGetPointer(value);
+        if (column->attlen == -1 && (VARATT_IS_EXTERNAL(bytes) || VARATT_IS_COMPRESSED(bytes)))
+            continue; // it lies in another table, or may be damaged
+        const char *text = simple_text(key.types[i], value);
+        if (text != nullptr)
+            detail.add(NameStr(column->attname), shorten(text));
+    }
     return detail.text();
 }
 

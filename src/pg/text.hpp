@@ -15,6 +15,19 @@ const char *row_label(Relation relation, TupleTableSlot *row, Oid reader);
 // The row's primary key as a JSON object of texts: {"id": "7"}, or {} likewise; everything for reader InvalidOid.
 const char *row_key(Relation relation, TupleTableSlot *row, Oid reader);
 
+// A table's primary key, prepared for rows whose key is to be written where no catalog may be read.
+struct RowKey {
+    int count;
+    AttrNumber columns[INDEX_MAX_KEYS];
+    Oid types[INDEX_MAX_KEYS];
+};
+
+RowKey *prepare_key(Relation relation);
+
+// The row's key as row_key() has it, from memory alone: callable after an error, before anything is rolled back.
+// Columns of other types than the server's simplest are left out: their output may read catalogs or be anybody's code.
+const char *row_key(const RowKey &key, TupleTableSlot *row);
+
 // For ereport: names the table in the error's own fields, and table and rule in its DETAIL; `rule` may be nullptr.
 int errrule(Relation relation, const char *rule);
 

@@ -2,19 +2,35 @@
 
 namespace lifeguard::pg {
 
-Datum random_uuid() {
+// Something nobody else has, where there is no strong randomness: time, process and a number, hashed.
+static void improvise(pg_uuid_t *uuids, int count) {
+    static uint64 drawn = 0;
+    for (int i = 0; i < count; i++) {
+        const uint64 seed[3] = {static_cast<uint64>(GetCurrentTimestamp()), static_cast<uint64>(MyProcPid), ++drawn};
+        for (int half = 0; half < 2; half++) {
+            const uint64 hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(seed), sizeof seed, half);
+            memcpy(uuids[i].data + 8 * half, &hash, sizeof hash);
+        }
+    }
+}
+
+void draw_uuid(pg_uuid_t *uuid) {
     // most of the cost of strong random bytes is in asking for them
     static pg_uuid_t supply[32];
     static int left = 0;
     if (left == 0) {
         if (!pg_strong_random(supply, sizeof supply))
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+            improvise(supply, lengthof(supply));
         left = lengthof(supply);
     }
-    auto *uuid = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
     *uuid = supply[--left];
     uuid->data[6] = (uuid->data[6] & 0x0f) | 0x40; // version 4
     uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80; // variant of RFC 4122
+}
+
+Datum random_uuid() {
+    auto *uuid = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+    draw_uuid(uuid);
     return UUIDPGetDatum(uuid);
 }
 

@@ -14,6 +14,7 @@ struct Work {
     const BatchKind *kind;
     Oid owner;
     void *batch;
+    const char *table;
 };
 
 // A statement whose AFTER triggers are firing, and the work they left for its end.
@@ -27,6 +28,24 @@ struct Statement {
 
 Statement *current_statement = nullptr;
 ExecutorFinish_hook_type next_finish = nullptr;
+void (*tell_failure)(const BatchFailure &failure) = nullptr;
+
+// Does one work as the owner.
+void flush_one(const Work &work) {
+    const MemoryContext memory = CurrentMemoryContext;
+    const pg::Caller caller = pg::enter_owner(work.owner);
+    PG_TRY();
+    { work.kind->flush(work.batch); }
+    PG_CATCH();
+    {
+        if (tell_failure != nullptr)
+            tell_failure(BatchFailure{work.kind->name, work.table, caller.role,
+                                      current_frame == nullptr ? 0 : current_frame->depth, memory});
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    pg::leave_owner(caller);
+}
 
 // Flushes until nothing is left: a flush may fire triggers that leave new work.
 void flush(Statement &statement) {
@@ -34,9 +53,7 @@ void flush(Statement &statement) {
         const Work work = statement.works[0];
         statement.count--;
         memmove(statement.works, statement.works + 1, sizeof(Work) * statement.count);
-        const pg::Caller caller = pg::enter_owner(work.owner);
-        work.kind->flush(work.batch);
-        pg::leave_owner(caller);
+        flush_one(work);
     }
 }
 
@@ -87,8 +104,13 @@ void *statement_batch(FunctionCallInfo call, const BatchKind &kind) {
     if (statement.count == max_works)
         return nullptr;
     Work &work = statement.works[statement.count++];
-    work = Work{&kind, current_frame->owner, MemoryContextAllocZero(batch_context(), kind.size)};
+    work = Work{&kind, current_frame->owner, MemoryContextAllocZero(batch_context(), kind.size),
+                MemoryContextStrdup(batch_context(), current_frame->table)};
     return work.batch;
+}
+
+void on_batch_failure(void (*tell)(const BatchFailure &failure)) {
+    tell_failure = tell;
 }
 
 void init_batches() {

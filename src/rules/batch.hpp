@@ -20,6 +20,18 @@ void *statement_batch(FunctionCallInfo call, const BatchKind &kind);
 // Memory that lives until the running statement's batches are flushed.
 MemoryContext batch_context();
 
+// A batch whose work failed, told while its error is being raised (so no catalog may be read).
+struct BatchFailure {
+    const char *work;  // the kind's name
+    const char *table; // whose rules left the first of it
+    Oid caller;        // who ran the statement
+    int depth;         // how many row triggers are at work around the statement
+    MemoryContext memory;
+};
+
+// Names who is told.
+void on_batch_failure(void (*tell)(const BatchFailure &failure));
+
 // Installs the executor hook that flushes the batches.
 void init_batches();
 

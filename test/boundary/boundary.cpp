@@ -7,6 +7,7 @@
 #include "pg/boundary.hpp"
 
 extern "C" {
+#include "postmaster/bgworker.h"
 #include "storage/lwlock.h"
 
 PG_MODULE_MAGIC;
@@ -77,6 +78,27 @@ int nest(int depth) {
         return 0;
     }
     return guarded([&] { return boundary([&] { return nest(depth - 1) + 1; }); });
+}
+
+// Raises an error whose message, detail and context are these bytes, whatever they are.
+void raise_bytes(const char *bytes) {
+    ereport(ERROR, (errcode(MAKE_SQLSTATE('Z', 'Z', '1', '2', '4')), errmsg_internal("%s", bytes),
+                    errdetail_internal("%s", bytes), errcontext_msg("%s", bytes)));
+}
+
+// Raises under as many lines of context as the argument says, each from a callback of its own.
+void raise_under(int levels) {
+    ErrorContextCallback *entries = palloc_array(ErrorContextCallback, levels);
+    for (int i = 0; i < levels; i++) {
+        entries[i] = {error_context_stack, add_context, psprintf("level %d", levels - i)};
+        error_context_stack = &entries[i];
+    }
+    raise_bytes("from the depth");
+}
+
+// A line of context that cannot be said.
+void fail_in_context(void *) {
+    ereport(ERROR, (errcode(MAKE_SQLSTATE('Z', 'Z', '1', '2', '5')), errmsg("no context can be given")));
 }
 
 } // namespace
@@ -194,4 +216,69 @@ LG_FUNCTION(boundary_holdoffs) {
              InterruptHoldoffCount, QueryCancelHoldoffCount, CritSectionCount, std::uncaught_exceptions(),
              std::current_exception() ? "one" : "none");
     PG_RETURN_TEXT_P(cstring_to_text(text));
+}
+
+// bytes(message): an ERROR that says just these bytes, valid in the database's encoding or not.
+LG_FUNCTION(boundary_bytes) {
+    return boundary([&]() -> Datum {
+        guarded([&] {
+            const bytea *message = PG_GETARG_BYTEA_PP(0);
+            raise_bytes(pnstrdup(VARDATA_ANY(message), VARSIZE_ANY_EXHDR(message)));
+        });
+        PG_RETURN_VOID();
+    });
+}
+
+// deep(levels): an ERROR under as many levels of context.
+LG_FUNCTION(boundary_deep) {
+    return boundary([&]() -> Datum {
+        guarded([&] { raise_under(PG_GETARG_INT32(0)); });
+        PG_RETURN_VOID();
+    });
+}
+
+// context_fails(): an ERROR whose context is an error itself.
+LG_FUNCTION(boundary_context_fails) {
+    (void)fcinfo;
+    return boundary([]() -> Datum {
+        guarded([] {
+            ErrorContextCallback entry = {error_context_stack, fail_in_context, nullptr};
+            error_context_stack = &entry;
+            raise_bytes("an error without context");
+        });
+        PG_RETURN_VOID();
+    });
+}
+
+// worker(library, message): a background worker, connected to this database, that raises this message and ends. The
+// library is this file, as the server knows it. Returns once it has ended.
+LG_FUNCTION(boundary_worker) {
+    return boundary([&]() -> Datum {
+        guarded([&] {
+            BackgroundWorker worker = {};
+            worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+            worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+            worker.bgw_restart_time = BGW_NEVER_RESTART;
+            worker.bgw_notify_pid = MyProcPid;
+            worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+            strlcpy(worker.bgw_name, "boundary worker", sizeof worker.bgw_name);
+            strlcpy(worker.bgw_function_name, "boundary_worker_main", sizeof worker.bgw_function_name);
+            strlcpy(worker.bgw_library_name, text_to_cstring(PG_GETARG_TEXT_PP(0)), sizeof worker.bgw_library_name);
+            strlcpy(worker.bgw_extra, text_to_cstring(PG_GETARG_TEXT_PP(1)), sizeof worker.bgw_extra);
+            BackgroundWorkerHandle *handle;
+            if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+                ereport(ERROR, (errmsg("no background worker is left")));
+            WaitForBackgroundWorkerShutdown(handle);
+        });
+        PG_RETURN_VOID();
+    });
+}
+
+extern "C" PGDLLEXPORT void boundary_worker_main(Datum argument);
+
+// Raises what it was given.
+void boundary_worker_main(Datum argument) {
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
+    ereport(ERROR, (errmsg("%s", MyBgworkerEntry->bgw_extra)));
 }

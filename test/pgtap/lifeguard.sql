@@ -13,12 +13,12 @@ SELECT is((SELECT concat_ws(' ', superuser, relocatable, trusted, requires) FROM
 -- what is there is the extension's, and nothing else is
 CREATE VIEW pg_temp.functions AS
 SELECT p.*, p.oid::regprocedure::text AS name, l.lanname, EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e') AS is_member
-  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'lifeguard';
+  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('lifeguard', 'monitoring');
 SELECT cmp_ok((SELECT count(*) FROM pg_temp.functions), '>=', 25::bigint, 'there are functions to look at');
-SELECT is_empty('SELECT name FROM pg_temp.functions WHERE NOT is_member', 'every function in lifeguard is the extension''s');
+SELECT is_empty('SELECT name FROM pg_temp.functions WHERE NOT is_member', 'every function in its schemas is the extension''s');
 SELECT is_empty($$SELECT objid::regprocedure FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid
-                   WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND e.extname = 'lifeguard' AND pronamespace <> 'lifeguard'::regnamespace$$,
-                'it makes functions in its own schema only');
+                   WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e' AND e.extname = 'lifeguard' AND pronamespace NOT IN ('lifeguard'::regnamespace, 'monitoring'::regnamespace)$$,
+                'it makes functions in its own schemas only');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND oid NOT IN (SELECT objid FROM pg_depend WHERE deptype = 'e')
                      AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = reltype AND classid = 'pg_type'::regclass AND deptype = 'e') AND relkind <> 'c'$$,
                 'nothing of it is in public');
@@ -28,14 +28,16 @@ SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE coalesce(obj_descript
                 'every function has a COMMENT');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'lifeguard'::regnamespace AND relkind IN ('r', 'v') AND coalesce(obj_description(oid, 'pg_class'), '') = ''$$,
                 'and every table and view');
-SELECT is_empty('SELECT name FROM pg_temp.functions WHERE prosecdef', 'no function is SECURITY DEFINER');
+SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE prosecdef AND has_function_privilege('public', oid, 'EXECUTE')$$, 'no function that is SECURITY DEFINER is for everybody');
 SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE lanname IN ('sql', 'plpgsql') AND prosqlbody IS NULL
                      AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)$$,
                 'every SQL and PL/pgSQL function pins its search_path, with the temporary schema last, or was bound when it was created');
 SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE lanname NOT IN ('c', 'sql', 'plpgsql')$$, 'there are no other languages');
 SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE lanname = 'c' AND probin <> '$libdir/lifeguard'$$, 'C functions come from its one library');
 SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE proparallel = 's' AND provolatile = 'v'$$, 'what is volatile is not marked as safe in parallel');
-SELECT is_empty($$SELECT tgname FROM pg_trigger WHERE tgfoid::regprocedure::text LIKE 'lifeguard.%'$$, 'it puts no trigger anywhere by itself');
+SELECT is_empty($$SELECT tgname FROM pg_trigger t WHERE tgfoid::regprocedure::text LIKE 'lifeguard.%'
+                     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = tgrelid AND d.deptype = 'e')$$,
+                'it puts no trigger by itself on tables that are not its own');
 SELECT is_empty($$SELECT evtname FROM pg_event_trigger WHERE evtfoid NOT IN (SELECT oid FROM pg_temp.functions) AND evtname LIKE 'lifeguard%'$$,
                 'its event triggers run its own functions');
 

@@ -1,0 +1,444 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utime.h>
+
+#include "pg/uuid.hpp"
+#include "journal/file.hpp"
+#include "journal/settings.hpp"
+
+namespace lifeguard::journal {
+
+namespace {
+
+// How a file begins.
+struct Header {
+    char magic[8];
+    pg_uuid_t id;
+    Oid database;
+    uint32 unused;
+    TimestampTz created;
+};
+constexpr char header_magic[9] = "LGJRNL01";
+constexpr off_t first_entry = sizeof(Header);
+
+constexpr time_t off_seconds = 600; // how long an `off` mark holds: a wrong one must not silence a database for good
+constexpr mode_t file_mode = S_IRUSR | S_IWUSR;
+
+using Path = char[MAXPGPATH];
+
+// The path of a file in a database's folder; server processes live in the data directory.
+void path_of(Path path, Oid database, const char *name) {
+    snprintf(path, MAXPGPATH, "%s/%u/%s", folder_name, database, name);
+}
+
+// Tells the server about a descriptor of ours, so that its own limit still holds.
+int remember(int descriptor) {
+    if (descriptor >= 0)
+        ReserveExternalFD();
+    return descriptor;
+}
+
+// Closes one that the server knows of.
+void forget(int *descriptor) {
+    if (*descriptor >= 0) {
+        close(*descriptor);
+        ReleaseExternalFD();
+    }
+    *descriptor = -1;
+}
+
+// Makes what was written to a folder or file last.
+void sync_path(const char *path) {
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        fsync(descriptor);
+        close(descriptor);
+    }
+}
+
+bool is_durable() {
+    return durability == static_cast<int>(Durability::fsync);
+}
+
+// --- appending ---
+
+// The open file of this process's database, kept from error to error.
+int open_file = -1;
+
+// Makes an open file. Its header is complete before it has its name; of several who try at once one wins.
+void create_open_file(Oid database) {
+    Path folder, draft, path;
+    char name[32];
+    snprintf(folder, MAXPGPATH, "%s/%u", folder_name, database);
+    mkdir(folder_name, S_IRWXU);
+    mkdir(folder, S_IRWXU);
+    snprintf(name, sizeof name, "draft.%d", MyProcPid);
+    path_of(draft, database, name);
+    path_of(path, database, "open");
+
+    const int descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, file_mode);
+    if (descriptor < 0)
+        return;
+    Header header = {};
+    memcpy(header.magic, header_magic, sizeof header.magic);
+    pg::draw_uuid(&header.id);
+    header.database = database;
+    header.created = GetCurrentTimestamp();
+    const bool whole = write(descriptor, &header, sizeof header) == static_cast<ssize_t>(sizeof header);
+    if (whole && is_durable())
+        fsync(descriptor);
+    close(descriptor);
+    if (whole && link(draft, path) == 0 && is_durable()) {
+        sync_path(folder);
+        sync_path(folder_name);
+    }
+    unlink(draft);
+}
+
+// Opens the database's open file for appending, and makes it when there is none.
+Appended open_for_append(Oid database) {
+    Path path;
+    path_of(path, database, "open");
+    if (is_off(database))
+        return Appended::off;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        open_file = remember(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+        struct stat file;
+        if (open_file >= 0 && fstat(open_file, &file) == 0 && file.st_size >= first_entry)
+            return Appended::kept;
+        // a file that lost its header with the power can hold no entry
+        if (open_file >= 0)
+            unlink(path);
+        else if (errno != ENOENT)
+            return Appended::failed;
+        forget(&open_file);
+        create_open_file(database);
+    }
+    return Appended::failed;
+}
+
+// Writes an entry to the locked file.
+Appended write_entry(off_t size, std::string_view entry) {
+    const off_t limit = static_cast<off_t>(journal_limit) * 1024 * 1024 / 2;
+    if (size + static_cast<off_t>(entry.size()) > limit)
+        return Appended::full;
+    if (write(open_file, entry.data(), entry.size()) != static_cast<ssize_t>(entry.size()))
+        return Appended::failed;
+    if (is_durable() && fdatasync(open_file) != 0)
+        return Appended::failed;
+    return Appended::kept;
+}
+
+// --- reading ---
+
+// The number that a closed file has for a name; 0 for another file.
+uint32 number_of(const char *name) {
+    if (*name < '1' || *name > '9' || strlen(name) > 9 || name[strspn(name, "0123456789")] != '\0')
+        return 0;
+    return static_cast<uint32>(strtoul(name, nullptr, 10));
+}
+
+// Calls visit for each file in a database's folder.
+void for_each_file(Oid database, void (*visit)(const char *name, void *argument), void *argument) {
+    Path folder;
+    snprintf(folder, MAXPGPATH, "%s/%u", folder_name, database);
+    DIR *const directory = opendir(folder);
+    if (directory == nullptr)
+        return;
+    while (const dirent *file = readdir(directory))
+        visit(file->d_name, argument);
+    closedir(directory);
+}
+
+// The smallest number of a closed file that is larger than `after`, and the largest of all; 0: none.
+struct Numbers {
+    uint32 after, next, last;
+};
+
+Numbers closed_numbers(Oid database, uint32 after) {
+    Numbers numbers = {after, 0, 0};
+    for_each_file(
+        database,
+        [](const char *name, void *argument) {
+            auto &found = *static_cast<Numbers *>(argument);
+            const uint32 number = number_of(name);
+            if (number > found.after && (found.next == 0 || number < found.next))
+                found.next = number;
+            if (number > found.last)
+                found.last = number;
+        },
+        &numbers);
+    return numbers;
+}
+
+// The path of a closed file.
+void closed_path(Path path, Oid database, uint32 number) {
+    char name[16];
+    snprintf(name, sizeof name, "%u", number);
+    path_of(path, database, name);
+}
+
+// Reads a file's header; false when it has none.
+bool read_header(int descriptor, Header *header) {
+    return pread(descriptor, header, sizeof *header, 0) == static_cast<ssize_t>(sizeof *header) &&
+           memcmp(header->magic, header_magic, sizeof header->magic) == 0;
+}
+
+// Locks a file against appending. Who holds it appends, for microseconds, unless he was stopped: then not now.
+bool lock_alone(int descriptor) {
+    for (int attempt = 0; attempt < 200; attempt++) {
+        if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        pg_usleep(attempt < 20 ? 100 : 5000);
+    }
+    return false;
+}
+
+// The writer's lock, held until the process ends.
+int writer_lock = -1;
+
+} // namespace
+
+bool is_off(Oid database) {
+    Path path;
+    struct stat mark;
+    path_of(path, database, "off");
+    return stat(path, &mark) == 0 && mark.st_mtime + off_seconds > time(nullptr);
+}
+
+Appended append(Oid database, std::string_view entry) {
+    for (int attempt = 0; attempt < 10; attempt++) {
+        if (open_file < 0) {
+            const Appended opened = open_for_append(database);
+            if (opened != Appended::kept)
+                return opened;
+        }
+        // a file that the writer has locked or removed is no longer the open one
+        struct stat file;
+        if (flock(open_file, LOCK_SH | LOCK_NB) == 0) {
+            if (fstat(open_file, &file) == 0 && file.st_nlink > 0) {
+                const Appended result = write_entry(file.st_size, entry);
+                flock(open_file, LOCK_UN);
+                return result;
+            }
+        }
+        forget(&open_file);
+    }
+    return Appended::failed;
+}
+
+bool close_open_file(Oid database) {
+    Path from, to;
+    struct stat file;
+    path_of(from, database, "open");
+    if (stat(from, &file) != 0 || file.st_size <= first_entry)
+        return false;
+    closed_path(to, database, closed_numbers(database, 0).last + 1);
+    return rename(from, to) == 0;
+}
+
+bool open_closed_file(Oid database, ClosedFile *file) {
+    for (uint32 number = 0; (number = closed_numbers(database, number).next) != 0;) {
+        closed_path(file->path, database, number);
+        file->descriptor = remember(open(file->path, O_RDWR | O_CLOEXEC));
+        struct stat status;
+        if (file->descriptor >= 0 && lock_alone(file->descriptor) && fstat(file->descriptor, &status) == 0) {
+            Header header;
+            file->size = status.st_size;
+            file->id = read_header(file->descriptor, &header) ? header.id : pg_uuid_t{};
+            return true;
+        }
+        forget(&file->descriptor);
+    }
+    return false;
+}
+
+bool next_entry(Reader *reader, Entry *entry) {
+    static char bytes[1024 * 1024];
+
+    Header header;
+    if (reader->offset == 0 && read_header(reader->file->descriptor, &header))
+        reader->offset = first_entry;
+    for (;;) {
+        if (reader->end < reader->file->size && reader->end - reader->offset < static_cast<off_t>(max_entry)) {
+            const ssize_t size = pread(reader->file->descriptor, bytes, sizeof bytes, reader->offset);
+            reader->begin = reader->offset;
+            reader->end = reader->begin + Max(size, 0);
+        }
+        const std::string_view rest(bytes + (reader->offset - reader->begin),
+                                    static_cast<size_t>(Max(reader->end - reader->offset, 0)));
+        if (rest.empty())
+            return false;
+        size_t length = 0;
+        const Decoded decoded = decode(rest, &length, entry);
+        if (decoded == Decoded::incomplete)
+            length = find_entry(rest, 1); // nobody writes to this file any more: it stays incomplete
+        reader->offset += static_cast<off_t>(length);
+        if (decoded == Decoded::entry)
+            return true;
+        reader->torn++;
+    }
+}
+
+void release(ClosedFile *file) {
+    forget(&file->descriptor);
+}
+
+void remove(ClosedFile *file) {
+    // emptied first: sessions that still have it open would keep its space
+    if (ftruncate(file->descriptor, 0) != 0)
+        ereport(LOG, (errcode_for_file_access(), errmsg("could not empty file \"%s\": %m", file->path)));
+    unlink(file->path);
+    forget(&file->descriptor);
+}
+
+bool has_entries(Oid database) {
+    Path path;
+    struct stat file;
+    path_of(path, database, "open");
+    return (stat(path, &file) == 0 && file.st_size > first_entry) || closed_numbers(database, 0).last != 0;
+}
+
+uint64 bytes_waiting(Oid database) {
+    uint64 sum = 0;
+    Path path;
+    struct stat file;
+    path_of(path, database, "open");
+    if (stat(path, &file) == 0 && file.st_size > first_entry)
+        sum += static_cast<uint64>(file.st_size - first_entry);
+    for (uint32 number = 0; (number = closed_numbers(database, number).next) != 0;) {
+        closed_path(path, database, number);
+        if (stat(path, &file) == 0 && file.st_size > first_entry)
+            sum += static_cast<uint64>(file.st_size - first_entry);
+    }
+    return sum;
+}
+
+bool lock_as_writer(Oid database) {
+    Path path;
+    path_of(path, database, "writer");
+    if (writer_lock < 0)
+        writer_lock = remember(open(path, O_RDWR | O_CREAT | O_CLOEXEC, file_mode));
+    // who only looks whether there is a writer holds it for a moment
+    for (int attempt = 0; writer_lock >= 0 && attempt < 5; attempt++) {
+        if (flock(writer_lock, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        pg_usleep(10000);
+    }
+    forget(&writer_lock);
+    return false;
+}
+
+bool writer_runs(Oid database) {
+    Path path;
+    path_of(path, database, "writer");
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    const bool runs = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(descriptor);
+    return runs;
+}
+
+void turn_off(Oid database) {
+    Path path;
+    ClosedFile file;
+    path_of(path, database, "off");
+    const int mark = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, file_mode);
+    if (mark >= 0)
+        close(mark);
+    utime(path, nullptr);
+    close_open_file(database);
+    while (open_closed_file(database, &file))
+        remove(&file);
+}
+
+void turn_on(Oid database) {
+    Path path;
+    path_of(path, database, "off");
+    unlink(path);
+}
+
+void set_trouble(Oid database, const char *why) {
+    Path path;
+    path_of(path, database, "trouble");
+    if (why == nullptr) {
+        unlink(path);
+        return;
+    }
+    const int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, file_mode);
+    if (descriptor < 0)
+        return;
+    if (write(descriptor, why, strlen(why)) < 0)
+        unlink(path);
+    close(descriptor);
+}
+
+char *get_trouble(Oid database) {
+    Path path;
+    path_of(path, database, "trouble");
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return nullptr;
+    char text[4096];
+    const ssize_t size = read(descriptor, text, sizeof text);
+    close(descriptor);
+    return size <= 0 ? nullptr : pnstrdup(text, static_cast<Size>(size));
+}
+
+void remove_folder(Oid database) {
+    Path folder;
+    for_each_file(
+        database,
+        [](const char *name, void *argument) {
+            Path path;
+            path_of(path, *static_cast<Oid *>(argument), name);
+            if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+                unlink(path);
+        },
+        &database);
+    snprintf(folder, MAXPGPATH, "%s/%u", folder_name, database);
+    rmdir(folder);
+}
+
+void for_each_folder(void (*visit)(Oid database, void *argument), void *argument) {
+    DIR *const directory = opendir(folder_name);
+    if (directory == nullptr)
+        return;
+    while (const dirent *folder = readdir(directory)) {
+        char *end;
+        const unsigned long database = strtoul(folder->d_name, &end, 10);
+        if (*end == '\0' && end != folder->d_name && database != 0 && database <= PG_UINT32_MAX)
+            visit(static_cast<Oid>(database), argument);
+    }
+    closedir(directory);
+}
+
+int waiting_files(Oid database, pg_uuid_t *ids, int capacity) {
+    int count = 0;
+    // the open file first: should it be closed meanwhile, it is seen twice, not never
+    for (uint32 number = 0; count < capacity;) {
+        Path path;
+        Header header;
+        struct stat file;
+        if (number == 0)
+            path_of(path, database, "open");
+        else
+            closed_path(path, database, number);
+        const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        if (descriptor >= 0) {
+            if (fstat(descriptor, &file) == 0 && file.st_size > first_entry && read_header(descriptor, &header))
+                ids[count++] = header.id;
+            close(descriptor);
+        }
+        number = closed_numbers(database, number).next;
+        if (number == 0)
+            break;
+    }
+    return count;
+}
+
+} // namespace lifeguard::journal
