@@ -111,33 +111,12 @@ CREATE FUNCTION bench.cost_on(variant text, function text, n int) RETURNS float8
   SELECT cost FROM dblink(variant, format('SELECT bench.cost(%L, %s)', function, n)) AS remote (cost float8)
 $$;
 
--- Errors of six kinds that a client's statements end with, n of each; what one of them takes.
+-- What a client's statements are refused by (bench/journal).
 CREATE TABLE bench.locks (id int PRIMARY KEY, door int REFERENCES bench.doors, state text CHECK (state IN ('locked', 'unlocked')));
-INSERT INTO bench.locks VALUES (1, 1, 'locked');
+INSERT INTO bench.locks VALUES (1, 1, 'locked'), (2, 2, 'locked');
 CREATE FUNCTION bench.unlock(id int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  IF id > 0 THEN
-    RAISE 'lock % does not open', id USING HINT = 'Look for the key.';
-  END IF;
-END $$;
-CREATE FUNCTION bench.errors_on(variant text, n int) RETURNS float8 LANGUAGE plpgsql SET client_min_messages = error AS $$
-DECLARE
-  cpu        text := 'SELECT bench.cpu()';
-  statements text[] := ARRAY[
-    'SELECT 1 / 0', 'SELECT colour FROM bench.doors', 'SELECT bench.unlock(1)', $i$INSERT INTO bench.locks VALUES (1, 1, 'locked')$i$,
-    $i$INSERT INTO bench.locks VALUES (2, 2, 'open')$i$, $i$INSERT INTO bench.locks VALUES (2, 0, 'locked')$i$];
-  statement  text;
-  before     float8;
-  after      float8;
-BEGIN
-  SELECT * INTO before FROM dblink(variant, cpu) AS remote (cpu float8);
-  FOR i IN 1 .. n LOOP
-    FOREACH statement IN ARRAY statements LOOP
-      PERFORM dblink_exec(variant, statement, false);
-    END LOOP;
-  END LOOP;
-  SELECT * INTO after FROM dblink(variant, cpu) AS remote (cpu float8);
-  RETURN (after - before) / (n * cardinality(statements));
+  RAISE 'lock % does not open', id USING HINT = 'Look for the key.';
 END $$;
 
 -- --- keeping an error: by the journal, and by a transaction of another session ---
@@ -192,8 +171,8 @@ BEGIN
   END LOOP;
 END $$;
 
--- The journal against dblink, then what PL/pgSQL and errors take with the library and without; `size` is 1 or 2, for how many turns.
-CREATE PROCEDURE bench.compare(round int, size int, "on" text, off text, processor int) LANGUAGE plpgsql AS $$
+-- The journal against dblink, then what PL/pgSQL takes with the library and without; `size` is 1 or 2, for how many turns.
+CREATE PROCEDURE bench.compare(round int, size int, "on" text, off text) LANGUAGE plpgsql AS $$
 DECLARE
   sides text[] := '{on,off}';
   hosts text[] := ARRAY["on", off];
@@ -201,14 +180,11 @@ DECLARE
 BEGIN
   PERFORM dblink_connect(sides[i], format('user=postgres dbname=samples host=%s', hosts[i])) FROM generate_series(1, 2) i;
   CALL bench.take_turns(round, 'keep', '{log_error,dblink}', 'SELECT bench.time_to_keep($1, 500)', 5 * size);
-
-  PERFORM bench.pin(processor), pinned FROM unnest(sides) side, dblink(side, format('SELECT bench.pin(%s)', processor)) AS remote (pinned text);
   CALL bench.take_turns(round, 'trivial',  sides, format(query, 'trivial', 100000), 10 * size);
   CALL bench.take_turns(round, 'handled',  sides, format(query, 'handled', 100000), 10 * size);
   CALL bench.take_turns(round, 'queries',  sides, format(query, 'queries', 5000), 20 * size);
   CALL bench.take_turns(round, 'blocks',   sides, format(query, 'blocks', 10000), 10 * size);
   CALL bench.take_turns(round, 'swallow',  sides, format(query, 'swallow', 1000), 10 * size);
-  CALL bench.take_turns(round, 'uncaught', sides, 'SELECT bench.errors_on($1, 50)', 20 * size);
 
   -- now that its sessions have done all that may load it
   ASSERT (SELECT array_agg(is_there ORDER BY i)

@@ -63,7 +63,7 @@ BEGIN
                    format('ALTER TABLE monitoring.%s DROP CONSTRAINT %I;', before.relname, conname)
               FROM pg_constraint WHERE conrelid = before.oid
             UNION ALL
-            SELECT 'pg_statistic_ext'::regclass, oid, format('statistics %I.%I', stxnamespace::regnamespace::text, stxname),
+            SELECT 'pg_statistic_ext'::regclass, oid, format('statistics %s.%I', stxnamespace::regnamespace, stxname),
                    format('DROP STATISTICS %s.%I;', stxnamespace::regnamespace, stxname)
               FROM pg_statistic_ext WHERE stxrelid = before.oid) AS part
       JOIN pg_depend d ON d.classid = part.class AND d.objid = part.id,

@@ -29,24 +29,26 @@ COMMENT ON VIEW monitoring.latest_errors IS
 'The newest error of each kind (type, source, SQLSTATE), how often the kind occurred, and since when.';
 GRANT SELECT ON monitoring.unresolved_errors, monitoring.errors_by_day, monitoring.latest_errors TO pg_monitor;
 
--- A trigger runs as whoever changes the table. What a table's owner put on it is not to run as a superuser.
-CREATE FUNCTION lifeguard.errors_table_to_change() RETURNS regclass
+-- What hangs on a table (triggers, rules, checks, expressions) runs as whoever changes it. What another owner hung there is
+-- not to run as a superuser.
+CREATE FUNCTION lifeguard.change_safely(relation regclass) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  errors constant regclass := lifeguard.errors_table();
-  owner  constant regrole := (SELECT relowner FROM pg_class WHERE oid = errors);
+  owner constant regrole := (SELECT relowner FROM pg_class WHERE oid = relation);
 BEGIN
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = owner)
-     AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = errors AND NOT tgisinternal AND tgfoid <> 'lifeguard.fill_error'::regproc) THEN
+  IF relation IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'change_safely: relation is a table, not NULL';
+  END IF;
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = owner) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG204',
-      MESSAGE = format('triggers on %s, which belongs to %s, would run as the superuser %s', errors, owner, current_user),
-      DETAIL = jsonb_build_object('table', errors, 'owner', owner),
+      MESSAGE = format('%s belongs to %s: what that role put on it would run as the superuser %s', relation, owner, current_user),
+      DETAIL = jsonb_build_object('table', relation, 'owner', owner),
       HINT = format('SET ROLE %s; first.', owner);
   END IF;
-  RETURN errors;
+  RETURN relation;
 END $$;
-COMMENT ON FUNCTION lifeguard.errors_table_to_change() IS
-'The table of errors, for somebody who is about to change it. Raises LG204 when another role''s triggers on it would run as a superuser.';
+COMMENT ON FUNCTION lifeguard.change_safely(regclass) IS
+'The table, for somebody who is about to change it. Raises LG204 for a superuser when it belongs to a role that is none, 22004 (null).';
 
 CREATE FUNCTION monitoring.resolve(id uuid, note text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -54,7 +56,7 @@ DECLARE
   changed bigint;
 BEGIN
   EXECUTE format('UPDATE %s SET resolved = true, resolved_at = now(), resolved_by = $2, resolution = coalesce($3, resolution) WHERE id = $1',
-                 lifeguard.errors_table_to_change())
+                 lifeguard.change_safely(lifeguard.errors_table()))
     USING id, coalesce(lifeguard.claimed_subject(), current_user), note;
   GET DIAGNOSTICS changed = ROW_COUNT;
   IF changed = 0 THEN
@@ -71,7 +73,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   changed bigint;
 BEGIN
-  EXECUTE format('UPDATE %s SET resolved = false WHERE id = $1', lifeguard.errors_table_to_change()) USING id;
+  EXECUTE format('UPDATE %s SET resolved = false WHERE id = $1', lifeguard.change_safely(lifeguard.errors_table())) USING id;
   GET DIAGNOSTICS changed = ROW_COUNT;
   IF changed = 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'LG201', MESSAGE = format('there is no error %s', coalesce(id::text, 'NULL')),
@@ -85,7 +87,7 @@ CREATE FUNCTION monitoring.prune_errors(resolved_after interval DEFAULT '30 days
 RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  errors constant regclass := lifeguard.errors_table_to_change();
+  errors constant regclass := lifeguard.change_safely(lifeguard.errors_table());
   gone   bigint;
   total  bigint := 0;
 BEGIN
@@ -113,6 +115,7 @@ COMMENT ON FUNCTION monitoring.prune_errors(interval, interval, int) IS
 CREATE FUNCTION monitoring.mute(function regprocedure, reason text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM lifeguard.change_safely('monitoring.muted_functions');
   IF function IS NULL OR NOT EXISTS (SELECT FROM pg_proc WHERE oid = function) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG205', MESSAGE = 'there is no function to mute', DETAIL = jsonb_build_object('function', function);
   END IF;
@@ -123,11 +126,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION monitoring.mute(regprocedure, text) IS
 'Keeps exceptions that this function swallows or translates out of the table, from the next batch on; they are counted (muted). Errors that it raises are stored as before. '
-'A function that is renamed, or gets other arguments, is another. Muted already: the reason is replaced. For superusers, and whom they grant it. Raises LG205 (no function).';
+'A function that is renamed, or gets other arguments, is another. Muted already: the reason is replaced. For superusers, and whom they grant it. Raises LG204, LG205 (no function).';
 
 CREATE FUNCTION monitoring.unmute(function regprocedure) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM lifeguard.change_safely('monitoring.muted_functions');
   DELETE FROM monitoring.muted_functions m WHERE m.function = unmute.function::text;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'LG202', MESSAGE = format('function %s is not muted', coalesce(function::text, 'NULL')),
@@ -136,17 +140,17 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION monitoring.unmute(regprocedure) IS
-'Takes monitoring.mute() back. For superusers, and whom they grant it. Raises LG202 (not muted).';
+'Takes monitoring.mute() back. For superusers, and whom they grant it. Raises LG202 (not muted), LG204.';
 
 CREATE FUNCTION monitoring.retry_quarantined() RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  errors  constant regclass := lifeguard.errors_table_to_change();
-  refused monitoring.quarantined_errors;
-  place   tid;
+  errors  constant regclass := lifeguard.change_safely(lifeguard.errors_table());
+  refused record;
   stored  bigint := 0;
 BEGIN
-  FOR place, refused IN SELECT q.ctid, q FROM monitoring.quarantined_errors q ORDER BY q.quarantined_at FOR UPDATE LOOP
+  PERFORM lifeguard.change_safely('monitoring.quarantined_errors');
+  FOR refused IN SELECT q.ctid AS place, q.id, q.entry FROM monitoring.quarantined_errors q ORDER BY q.quarantined_at FOR UPDATE LOOP
     BEGIN
       -- as the writer does it: the same id is a repetition when it is one that counts (version 8), else it is there already
       EXECUTE format($insert$
@@ -162,10 +166,10 @@ BEGIN
               resolved = e.resolved AND coalesce(excluded.last_seen_at <= e.resolved_at, true)
         WHERE substr(e.id::text, 15, 1) = '8'$insert$, errors)
         USING refused.id, refused.entry;
-      DELETE FROM monitoring.quarantined_errors WHERE ctid = place;
+      DELETE FROM monitoring.quarantined_errors WHERE ctid = refused.place;
       stored := stored + 1;
     EXCEPTION WHEN OTHERS THEN   -- the reason may be another now
-      UPDATE monitoring.quarantined_errors SET reason = SQLERRM WHERE ctid = place;
+      UPDATE monitoring.quarantined_errors SET reason = SQLERRM WHERE ctid = refused.place;
     END;
   END LOOP;
   RETURN stored;

@@ -8,25 +8,31 @@ RETURN name COLLATE "C"
 COMMENT ON FUNCTION lifeguard.names_secret(text) IS
 'Whether a value of this name (a key of JSON, a variable) is taken for a secret by monitoring.redact().';
 
--- The calls run from the innermost to the outermost, so the patterns stand in the order in which they are applied.
+-- The calls run from the innermost to the outermost, so the patterns stand in the order in which they are applied: those that
+-- know the end of what they take out come before those that guess it.
 CREATE FUNCTION monitoring.redact(content text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN content COLLATE "C" !~* 'pass|pwd|secret|token|key|credential|authorization|cookie|jwt|bearer|eyj|://'
                                          '|failing row|\$\d+ = |\) ?= ?\('
   THEN content
-  ELSE regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+  ELSE regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
        regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(content COLLATE "C",
-    -- Authorization: Basic eDp5, {"cookie": "a=b; c=d"}
-    '((?:authorization|cookie)\\*["'']?\s*[:=](?!\s*\(redacted\))\s*)'
-      '(?:\\*"(?:[^"\\]|\\[^"])*(?:\\*"|$)|''[^'']*(?:''|$)|[^\r\n"''\\]+)', '\1(redacted)', 'gi'),
-    -- Bearer mF_9.B5f-4.1JqM
-    '(bearer(?!\s+\(redacted\))\s+)[^\s,;"''\\)]+', '\1(redacted)', 'gi'),
+    -- Key (a, b)=(1, x) already exists. The end is sought from behind: a value may hold anything.
+    '(\) ?= ?)\(.*\)(?= already exists| is not present| is still referenced| conflicts with| is duplicated)', '\1(redacted)', 'g'),
+    '(\) ?= ?)(?!\(redacted\))\(.*\)', '\1(redacted)', 'g'),
+    -- Failing row contains (1, x).
+    '(failing row contains )\(.*\)', '\1(redacted)', 'gi'),
+    -- ... with parameters: $1 = 'it''s', $2 = NULL
+    '(\$\d+ = )''(?:[^'']|'''')*(?:''|$)', '\1(redacted)', 'g'),
     -- PASSWORD $tag$...$tag$
     '((?:pass(?:word|wd|phrase|code)|pwd|secret)\s*(?:=>|:=|[=:])?\s*)\$[a-z_]\w*\$.*\$[a-z_]\w*\$', '\1(redacted)', 'gi'),
-    -- password=x, PASSWORD 'it''s', PASSWORD E'it\'s', "token": "x", {\"token\":\"x\"}, secret => $$x$$, apikey=x&...
+    -- PASSWORD 'it''s', PASSWORD E'it\'s', password "x", PASSWORD $$x$$
+    '((?:pass(?:word|wd|phrase|code)|pwd|secret)\s+)'
+      '(?:e''(?:[^''\\]|''''|\\.)*(?:''|$)|(?:n|u&)?''(?:[^'']|'''')*(?:''|$)|"(?:[^"\\]|\\.)*(?:"(?!\s*[:=])|$)'
+      '|\$\$(?:[^$]|\$[^$])*(?:\$\$|$)|\$[a-z_]\w*\$.*)', '\1(redacted)', 'gi'),
+    -- password=x, password='it\'s', "token": "x", {\"token\":\"x\"}, secret => $$x$$, apikey=x&...
     '((?:pass(?:word|wd|phrase|code)|pwd|secret|token|(?:api|access|private)[ _-]?key|credentials?|jwt)'
-         '[\w-]*\\*["'']?\s*(?:=>|:=|[=:])(?!\s*\(redacted\))\s*'
-      '|(?:pass(?:word|wd|phrase|code)|pwd|secret)\s+(?=(?:e|n|u&)?''|"|\$\w*\$))'
+         '[\w-]*\\*["'']?\s*(?:=>|:=|[=:])(?!\s*\(redacted\))\s*)'
       '(?:e''(?:[^''\\]|''''|\\.)*(?:''|$)'
       '|(?:n|u&)?''(?:[^''\\]|''''|\\[^'']|\\''(?![\s,;)]|$))*(?:\\?''|$)'
       '|"(?:[^"\\]|\\.)*(?:"|$)|\\+"[^"]*(?:"|$)'
@@ -37,13 +43,11 @@ RETURN CASE WHEN content COLLATE "C" !~* 'pass|pwd|secret|token|key|credential|a
     '(://[^\s/@:''"]*:)[^\s/''"]*@', '\1(redacted)@', 'g'),
     -- a JSON web token
     'eyJ[\w-]{6,}(?:\.[\w=-]*)*', '(redacted)', 'g'),
-    -- ... with parameters: $1 = 'it''s', $2 = NULL
-    '(\$\d+ = )''(?:[^'']|'''')*(?:''|$)', '\1(redacted)', 'g'),
-    -- Failing row contains (1, x).
-    '(failing row contains )\(.*\)', '\1(redacted)', 'gi'),
-    -- Key (a, b)=(1, x) already exists. The end is sought from behind: a value may hold anything.
-    '(\) ?= ?)\(.*\)(?= already exists| is not present| is still referenced| conflicts with| is duplicated)', '\1(redacted)', 'g'),
-    '(\) ?= ?)(?!\(redacted\))\(.*\)', '\1(redacted)', 'g')
+    -- Authorization: Basic eDp5, {"cookie": "a=b; c=d"}
+    '((?:authorization|cookie)\\*["'']?\s*[:=](?!\s*\(redacted\))\s*)'
+      '(?:\\*"(?:[^"\\]|\\[^"])*(?:\\*"|$)|''[^'']*(?:''|$)|[^\r\n"''\\]+)', '\1(redacted)', 'gi'),
+    -- Bearer mF_9.B5f-4.1JqM
+    '(bearer(?!\s+\(redacted\))\s+)[^\s,;"''\\)]+', '\1(redacted)', 'gi')
   END;
 COMMENT ON FUNCTION monitoring.redact(text) IS
 'A text with "(redacted)" in place of its secrets: what follows PASSWORD, password=, "token": and their like, passwords in URLs, '

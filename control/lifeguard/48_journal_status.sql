@@ -86,7 +86,9 @@ BEGIN
      CASE WHEN EXISTS (SELECT FROM monitoring.muted_functions) THEN 'monitoring.muted_functions has the reasons; monitoring.unmute()' END);
 
   RETURN QUERY
-  SELECT c.counter, c.value::text, m.meaning, CASE WHEN c.value > 0 THEN m.remedy END
+  SELECT c.counter, CASE WHEN known THEN c.value::text ELSE 'not known' END,
+         m.meaning || CASE WHEN known THEN '' ELSE '; counted by the writer for itself: not preloaded' END,
+         CASE WHEN c.value > 0 THEN m.remedy END
     FROM lifeguard.journal_counters() c
     LEFT JOIN (VALUES
       ('kept', 'errors written to the journal', NULL),
@@ -100,7 +102,8 @@ BEGIN
       ('quarantined', 'set aside: the table refused the row', 'monitoring.quarantined_errors has it and the reason'),
       ('muted', 'dropped: the function that swallowed it is muted', 'monitoring.muted_functions'),
       ('torn', 'LOST: unreadable stretches of files, as the loss of power or a full disk leaves them', 'lifeguard.durability = fsync'),
-      ('discarded', 'dropped: of databases without the extension', 'CREATE EXTENSION lifeguard there')) AS m(counter, meaning, remedy) USING (counter);
+      ('discarded', 'dropped: of databases without the extension', 'CREATE EXTENSION lifeguard there')) AS m(counter, meaning, remedy) USING (counter),
+         LATERAL (SELECT journal.level = 'preloaded' OR c.counter NOT IN ('stored', 'quarantined', 'muted', 'torn', 'discarded')) AS k(known);
 END $$;
 COMMENT ON FUNCTION monitoring.status() IS
 'What the journal does in this database, a row each: what, its state, why it is so, and how to change it or what to do. The last rows are counters, since the server started '
@@ -110,12 +113,12 @@ COMMENT ON FUNCTION monitoring.status() IS
 CREATE FUNCTION lifeguard.forget_selftest(message text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF current_setting('transaction_read_only')::boolean OR message NOT LIKE 'lifeguard selftest %' THEN
+  IF current_setting('transaction_read_only')::boolean OR message IS NULL OR message NOT LIKE 'lifeguard selftest %' THEN
     RETURN false;
   END IF;
-  EXECUTE format('DELETE FROM %s WHERE error_message = $1', lifeguard.errors_table_to_change()) USING message;
+  EXECUTE format('DELETE FROM %s WHERE error_message = $1', lifeguard.change_safely(lifeguard.errors_table())) USING message;
   RETURN true;
-EXCEPTION WHEN SQLSTATE 'LG204' THEN   -- another role's triggers are not to run as the extension's owner
+EXCEPTION WHEN SQLSTATE 'LG204' THEN   -- what another owner put on the table is not to run as the extension's
   RETURN false;
 END $$;
 COMMENT ON FUNCTION lifeguard.forget_selftest(text) IS
@@ -192,5 +195,30 @@ COMMENT ON FUNCTION monitoring.selftest() IS
 
 REVOKE EXECUTE ON FUNCTION monitoring.status(), monitoring.selftest(), lifeguard.forget_selftest(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION monitoring.status(), monitoring.selftest(), lifeguard.forget_selftest(text) TO pg_monitor;
+
+-- What default privileges have added is taken back: who could put a trigger on these tables, or call what not everybody may,
+-- would act as the extension's owner.
+DO $$
+DECLARE
+  surplus record;
+BEGIN
+  FOR surplus IN
+    WITH granted AS (
+      SELECT c.oid::regclass::text AS object, 'TABLE' AS kind, relowner AS owner, grantee
+        FROM pg_class c, aclexplode(relacl) WHERE relnamespace = 'monitoring'::regnamespace OR c.oid = 'lifeguard.journal_files'::regclass
+      UNION ALL
+      SELECT p.oid::regprocedure::text, 'FUNCTION', proowner, grantee
+        FROM pg_proc p, aclexplode(proacl) WHERE NOT has_function_privilege('public', p.oid, 'EXECUTE')
+    )
+    SELECT DISTINCT kind, object, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role
+      FROM granted JOIN pg_depend d ON d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
+                                       AND CASE kind WHEN 'TABLE' THEN d.classid = 'pg_class'::regclass AND d.objid = object::regclass
+                                                     ELSE d.classid = 'pg_proc'::regclass AND d.objid = object::regprocedure END
+                   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'lifeguard'
+     WHERE grantee NOT IN (owner, 'pg_monitor'::regrole)
+  LOOP
+    EXECUTE format('REVOKE ALL ON %s %s FROM %s', surplus.kind, surplus.object, surplus.role);
+  END LOOP;
+END $$;
 
 SELECT lifeguard.begin_journal();

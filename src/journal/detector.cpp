@@ -34,7 +34,8 @@ struct Frame {
     int line;               // that failed
     bool handler_seen;      // the handler's first statement was
     uint64 logged;          // logged_count when the handler began
-    Caught *caught;
+    Caught *caught;         // what is to be kept of its error
+    bool lacks_memory;      // there was none for that
 };
 
 Frame *frames = nullptr;
@@ -146,13 +147,15 @@ void bury(int first) {
         const Frame &frame = frames[i];
         if (frame.inner == InvalidSubTransactionId)
             handler_count--;
-        if (frame.caught == nullptr)
-            continue;
-        if (i == raising_again || frame.logged != logged_count) {
-            pfree(frame.caught);
-        } else {
+        const bool is_hidden = i != raising_again && frame.logged == logged_count;
+        if (frame.lacks_memory && is_hidden) {
+            count(Counter::refused_failed);
+            note_loss(MyDatabaseId);
+        } else if (frame.caught != nullptr && is_hidden) {
             *hidden_end = frame.caught;
             hidden_end = &frame.caught->next;
+        } else if (frame.caught != nullptr) {
+            pfree(frame.caught);
         }
     }
     frame_count = first;
@@ -189,6 +192,7 @@ void enter_handler(Frame *frame) {
     describe(error, &report);
     locate(*frame, &report);
     frame->caught = copy(report);
+    frame->lacks_memory = frame->caught == nullptr;
 }
 
 // Before a statement, while a handler is at work somewhere.
@@ -272,7 +276,7 @@ void begin_subtransaction(SubTransactionId id, SubTransactionId outer) {
     PLpgSQL_execstate *function = current_function();
     PLpgSQL_stmt_block *block = function != nullptr ? pg::entered_block(*function) : nullptr;
     if (block != nullptr && (frame_count < frame_capacity || grow()))
-        frames[frame_count++] = Frame{function, block, outer, id, 0, false, 0, nullptr};
+        frames[frame_count++] = Frame{function, block, outer, id, 0, false, 0, nullptr, false};
 }
 
 // A subtransaction has committed. If it was a block's, that block needed no handler.

@@ -29,9 +29,15 @@ constexpr mode_t file_mode = S_IRUSR | S_IWUSR;
 
 using Path = char[MAXPGPATH];
 
-// The path of a file in a database's folder; server processes live in the data directory.
+// The path of a database's folder; server processes live in the data directory. pg_rewind leaves out what is below a
+// folder of such a name, and the others what is below the outer one.
+void folder_of(Path path, Oid database) {
+    snprintf(path, MAXPGPATH, "%s/pgsql_tmp_%u", folder_name, database);
+}
+
+// The path of a file in it.
 void path_of(Path path, Oid database, const char *name) {
-    snprintf(path, MAXPGPATH, "%s/%u/%s", folder_name, database, name);
+    snprintf(path, MAXPGPATH, "%s/pgsql_tmp_%u/%s", folder_name, database, name);
 }
 
 // Tells the server about a descriptor of ours, so that its own limit still holds.
@@ -63,76 +69,7 @@ bool is_durable() {
     return durability == static_cast<int>(Durability::fsync);
 }
 
-// --- appending ---
-
-// The open file of this process's database, kept from error to error.
-int open_file = -1;
-
-// Makes an open file. Its header is complete before it has its name; of several who try at once one wins.
-void create_open_file(Oid database) {
-    Path folder, draft, path;
-    char name[32];
-    snprintf(folder, MAXPGPATH, "%s/%u", folder_name, database);
-    mkdir(folder_name, S_IRWXU);
-    mkdir(folder, S_IRWXU);
-    snprintf(name, sizeof name, "draft.%d", MyProcPid);
-    path_of(draft, database, name);
-    path_of(path, database, "open");
-
-    const int descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, file_mode);
-    if (descriptor < 0)
-        return;
-    Header header = {};
-    memcpy(header.magic, header_magic, sizeof header.magic);
-    pg::draw_uuid(&header.id);
-    header.database = database;
-    header.created = GetCurrentTimestamp();
-    const bool whole = write(descriptor, &header, sizeof header) == static_cast<ssize_t>(sizeof header);
-    if (whole && is_durable())
-        fsync(descriptor);
-    close(descriptor);
-    if (whole && link(draft, path) == 0 && is_durable()) {
-        sync_path(folder);
-        sync_path(folder_name);
-    }
-    unlink(draft);
-}
-
-// Opens the database's open file for appending, and makes it when there is none.
-Appended open_for_append(Oid database) {
-    Path path;
-    path_of(path, database, "open");
-    if (is_off(database))
-        return Appended::off;
-    for (int attempt = 0; attempt < 3; attempt++) {
-        open_file = remember(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
-        struct stat file;
-        if (open_file >= 0 && fstat(open_file, &file) == 0 && file.st_size >= first_entry)
-            return Appended::kept;
-        // a file that lost its header with the power can hold no entry
-        if (open_file >= 0)
-            unlink(path);
-        else if (errno != ENOENT)
-            return Appended::failed;
-        forget(&open_file);
-        create_open_file(database);
-    }
-    return Appended::failed;
-}
-
-// Writes an entry to the locked file.
-Appended write_entry(off_t size, std::string_view entry) {
-    const off_t limit = static_cast<off_t>(journal_limit) * 1024 * 1024 / 2;
-    if (size + static_cast<off_t>(entry.size()) > limit)
-        return Appended::full;
-    if (write(open_file, entry.data(), entry.size()) != static_cast<ssize_t>(entry.size()))
-        return Appended::failed;
-    if (is_durable() && fdatasync(open_file) != 0)
-        return Appended::failed;
-    return Appended::kept;
-}
-
-// --- reading ---
+// --- closed files ---
 
 // The number that a closed file has for a name; 0 for another file.
 uint32 number_of(const char *name) {
@@ -144,7 +81,7 @@ uint32 number_of(const char *name) {
 // Calls visit for each file in a database's folder.
 void for_each_file(Oid database, void (*visit)(const char *name, void *argument), void *argument) {
     Path folder;
-    snprintf(folder, MAXPGPATH, "%s/%u", folder_name, database);
+    folder_of(folder, database);
     DIR *const directory = opendir(folder);
     if (directory == nullptr)
         return;
@@ -181,6 +118,85 @@ void closed_path(Path path, Oid database, uint32 number) {
     path_of(path, database, name);
 }
 
+// Renames the open file to the next number: nobody opens it for appending any more.
+bool put_away(Oid database) {
+    Path from, to;
+    path_of(from, database, "open");
+    closed_path(to, database, closed_numbers(database, 0).last + 1);
+    return rename(from, to) == 0;
+}
+
+// --- appending ---
+
+// The open file of this process's database, kept from error to error.
+int open_file = -1;
+
+// Makes an open file. Its header is complete before it has its name; of several who try at once one wins.
+void create_open_file(Oid database) {
+    Path folder, draft, path;
+    char name[32];
+    folder_of(folder, database);
+    mkdir(folder_name, S_IRWXU);
+    mkdir(folder, S_IRWXU);
+    snprintf(name, sizeof name, "draft.%d", MyProcPid);
+    path_of(draft, database, name);
+    path_of(path, database, "open");
+
+    const int descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, file_mode);
+    if (descriptor < 0)
+        return;
+    Header header = {};
+    memcpy(header.magic, header_magic, sizeof header.magic);
+    pg::draw_uuid(&header.id);
+    header.database = database;
+    header.created = GetCurrentTimestamp();
+    const bool whole = write(descriptor, &header, sizeof header) == static_cast<ssize_t>(sizeof header);
+    if (whole && is_durable())
+        fsync(descriptor);
+    close(descriptor);
+    if (whole && link(draft, path) == 0 && is_durable()) {
+        sync_path(folder);
+        sync_path(folder_name);
+    }
+    unlink(draft);
+}
+
+// Opens the database's open file for appending, and makes it when there is none.
+Appended open_for_append(Oid database) {
+    Path path;
+    path_of(path, database, "open");
+    if (is_off(database))
+        return Appended::off;
+    for (int attempt = 0; attempt < 3; attempt++) {
+        open_file = remember(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+        struct stat file;
+        if (open_file >= 0 && fstat(open_file, &file) == 0 && file.st_size >= first_entry)
+            return Appended::kept;
+        // a file that lost its header with the power: not deleted, for another session may have replaced it just now
+        if (open_file >= 0)
+            put_away(database);
+        else if (errno != ENOENT)
+            return Appended::failed;
+        forget(&open_file);
+        create_open_file(database);
+    }
+    return Appended::failed;
+}
+
+// Writes an entry to the locked file.
+Appended write_entry(off_t size, std::string_view entry) {
+    const off_t limit = static_cast<off_t>(journal_limit) * 1024 * 1024 / 2;
+    if (size + static_cast<off_t>(entry.size()) > limit)
+        return Appended::full;
+    if (write(open_file, entry.data(), entry.size()) != static_cast<ssize_t>(entry.size()))
+        return Appended::failed;
+    if (is_durable() && fdatasync(open_file) != 0)
+        return Appended::failed;
+    return Appended::kept;
+}
+
+// --- reading ---
+
 // Reads a file's header; false when it has none.
 bool read_header(int descriptor, Header *header) {
     return pread(descriptor, header, sizeof *header, 0) == static_cast<ssize_t>(sizeof *header) &&
@@ -216,11 +232,12 @@ Appended append(Oid database, std::string_view entry) {
             if (opened != Appended::kept)
                 return opened;
         }
-        // a file that the writer has locked or removed is no longer the open one
-        struct stat file;
+        // A file that the writer has locked, or emptied, is no longer the open one. Its size is asked of lseek(): after
+        // fstat() the kernel gives the next write() a time of its own, which costs as much as the write itself.
         if (flock(open_file, LOCK_SH | LOCK_NB) == 0) {
-            if (fstat(open_file, &file) == 0 && file.st_nlink > 0) {
-                const Appended result = write_entry(file.st_size, entry);
+            const off_t size = lseek(open_file, 0, SEEK_END);
+            if (size >= first_entry) {
+                const Appended result = write_entry(size, entry);
                 flock(open_file, LOCK_UN);
                 return result;
             }
@@ -231,13 +248,10 @@ Appended append(Oid database, std::string_view entry) {
 }
 
 bool close_open_file(Oid database) {
-    Path from, to;
+    Path path;
     struct stat file;
-    path_of(from, database, "open");
-    if (stat(from, &file) != 0 || file.st_size <= first_entry)
-        return false;
-    closed_path(to, database, closed_numbers(database, 0).last + 1);
-    return rename(from, to) == 0;
+    path_of(path, database, "open");
+    return stat(path, &file) == 0 && file.st_size > first_entry && put_away(database);
 }
 
 bool open_closed_file(Oid database, ClosedFile *file) {
@@ -251,6 +265,8 @@ bool open_closed_file(Oid database, ClosedFile *file) {
             file->id = read_header(file->descriptor, &header) ? header.id : pg_uuid_t{};
             return true;
         }
+        if (file->descriptor < 0 && errno != ENOENT)
+            set_trouble(database, psprintf("file %s cannot be opened: %m", file->path));
         forget(&file->descriptor);
     }
     return false;
@@ -400,7 +416,7 @@ void remove_folder(Oid database) {
                 unlink(path);
         },
         &database);
-    snprintf(folder, MAXPGPATH, "%s/%u", folder_name, database);
+    folder_of(folder, database);
     rmdir(folder);
 }
 
@@ -409,10 +425,10 @@ void for_each_folder(void (*visit)(Oid database, void *argument), void *argument
     if (directory == nullptr)
         return;
     while (const dirent *folder = readdir(directory)) {
-        char *end;
-        const unsigned long database = strtoul(folder->d_name, &end, 10);
-        if (*end == '\0' && end != folder->d_name && database != 0 && database <= PG_UINT32_MAX)
-            visit(static_cast<Oid>(database), argument);
+        Oid database;
+        char rest;
+        if (sscanf(folder->d_name, "pgsql_tmp_%u%c", &database, &rest) == 1)
+            visit(database, argument);
     }
     closedir(directory);
 }

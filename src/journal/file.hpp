@@ -1,11 +1,12 @@
 // The journal's files: a folder a database, in it one open file that sessions append to, and closed files that wait for
 // the writer.
 //
-//   pgsql_tmp_lifeguard/<database>/open      appended to under a shared flock
-//                                  <n>       closed: waits for the writer, the oldest first; removed when stored
-//                                  writer    locked by the database's writer as long as it runs
-//                                  off       the database has no extension: keep nothing (valid for ten minutes)
-//                                  trouble   why the writer cannot store, for people
+//   pgsql_tmp_lifeguard/pgsql_tmp_<database>/
+//     open     appended to under a shared flock
+//     <n>      closed: waits for the writer, the oldest first; removed when stored
+//     writer   locked by the database's writer as long as it runs
+//     off      the database has no extension: keep nothing (valid for ten minutes)
+//     trouble  why the writer cannot store, for people
 #pragma once
 
 #include "journal/entry.hpp"
@@ -13,7 +14,7 @@
 
 namespace lifeguard::journal {
 
-// The name starts so that restarts leave it alone and base backups leave it out.
+// The names start so that restarts leave them alone, and base backups and pg_rewind leave them out.
 constexpr const char *folder_name = "pgsql_tmp_lifeguard";
 
 enum class Appended { kept, off, full, failed };

@@ -20,6 +20,8 @@ constexpr TimestampTz short_life = USECS_PER_SEC;
 
 constexpr TimestampTz tidy_after = 5 * USECS_PER_SEC; // after a writer's end: its database may have been dropped
 
+constexpr const char *no_worker = "no background worker is free: raise max_worker_processes";
+
 // A database in which errors were kept since the launcher started.
 struct Watched {
     Oid database;
@@ -127,7 +129,7 @@ void start(Watched *database, TimestampTz now) {
         ereport(LOG, (errmsg("lifeguard: no background worker is free to store the errors of database %u",
                              database->database),
                       errhint("Raise max_worker_processes.")));
-    set_trouble(database->database, "no background worker is free: raise max_worker_processes");
+    set_trouble(database->database, no_worker);
     back_off(database, now, after_trouble);
 }
 
@@ -198,6 +200,19 @@ void notice_ends(TimestampTz now) {
         has_writer(database, now);
 }
 
+// Does what signals asked for. A cancel is an error like any other.
+void heed_signals() {
+    if (ProcDiePending)
+        proc_exit(1); // without a word in the log, as the server's own launchers
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+    }
+    if (catchupInterruptPending)
+        ProcessCatchupInterrupt();
+}
+
 // Looks into each folder with entries, and now and then into all of them.
 void look_around(Look *look) {
     const MemoryContext home = CurrentMemoryContext;
@@ -219,41 +234,29 @@ void look_around(Look *look) {
     look->next = Min(look->next, tidy_at);
 }
 
-// The same, surviving an error; milliseconds until it must be done again.
-long look_around_safely(MemoryContext memory) {
+// One round, which survives an error; milliseconds until the next.
+long go_round(MemoryContext memory) {
     const TimestampTz now = GetCurrentTimestamp();
     Look look = {now, now + idle_ms * 1000};
     MemoryContextSwitchTo(memory);
     PG_TRY();
-    { look_around(&look); }
+    {
+        heed_signals();
+        look_around(&look);
+    }
     PG_CATCH();
     {
         MemoryContextSwitchTo(memory);
-        HOLD_INTERRUPTS();
         EmitErrorReport();
         FlushErrorState();
         AbortCurrentTransaction();
         LWLockReleaseAll();
-        RESUME_INTERRUPTS();
         look.next = now + USECS_PER_SEC;
     }
     PG_END_TRY();
     MemoryContextSwitchTo(memory);
     MemoryContextReset(memory);
     return Max(0, (look.next - GetCurrentTimestamp()) / 1000);
-}
-
-// Does what signals asked for.
-void heed_signals() {
-    if (ProcDiePending)
-        proc_exit(1); // without a word in the log, as the server's own launchers
-    CHECK_FOR_INTERRUPTS();
-    if (ConfigReloadPending) {
-        ConfigReloadPending = false;
-        ProcessConfigFile(PGC_SIGHUP);
-    }
-    if (catchupInterruptPending)
-        ProcessCatchupInterrupt();
 }
 
 // Sleeps until somebody wakes us or until it is time. Who wakes us after a look sleeps on until the rest is over; those
@@ -300,7 +303,12 @@ bool start_writer() {
         return false;
     if (writer_runs(MyDatabaseId))
         return true;
-    return !asked_lately() && register_writer(MyDatabaseId, 0, nullptr);
+    if (asked_lately())
+        return false;
+    if (register_writer(MyDatabaseId, 0, nullptr))
+        return true;
+    set_trouble(MyDatabaseId, no_worker);
+    return false;
 }
 
 } // namespace lifeguard::journal
@@ -330,9 +338,8 @@ void lifeguard_launcher_main(Datum) {
     TimestampTz looked = 0;
     for (;;) {
         rest(timeout, looked);
-        heed_signals();
         be_wakeable(); // before the look: what is kept from now on wakes us again
         looked = GetCurrentTimestamp();
-        timeout = look_around_safely(memory);
+        timeout = go_round(memory);
     }
 }

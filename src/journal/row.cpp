@@ -112,8 +112,7 @@ constexpr Member members[] = {
 void add_function(Object *object, const Report &report) {
     const char *signature = nullptr;
     if (OidIsValid(report.function_id))
-        signature =
-            format_procedure_extended(report.function_id, FORMAT_PROC_INVALID_AS_NULL | FORMAT_PROC_FORCE_QUALIFY);
+        signature = format_procedure_extended(report.function_id, FORMAT_PROC_INVALID_AS_NULL);
     object->add("function", signature != nullptr ? std::string_view(signature) : repaired(report[Field::function]));
 }
 

@@ -106,7 +106,7 @@ uint64 take_losses(Oid database) {
 }
 
 void wake_launcher() {
-    if (shared->woken.exchange(true))
+    if (shared->woken.load() || shared->woken.exchange(true))
         return;
     Latch *const launcher = shared->launcher;
     if (launcher != nullptr)

@@ -324,18 +324,23 @@ void wait_for_entries() {
         [](void *argument) { static_cast<Look *>(argument)->is_wanted = is_wanted(writer.database); }, &look);
     if (look.is_wanted || error != nullptr)
         proc_exit(0);
-    if (GetCurrentTimestamp() - writer.worked > idle_us) {
+    const TimestampTz idle = GetCurrentTimestamp() - writer.worked;
+    if (idle > idle_us) {
         if (!is_nil(writer.stored_file))
             work();
         if (!has_entries(writer.database))
             proc_exit(0);
     }
+    if (idle > 2 * idle_us)
+        give_up(psprintf("a file in %s/%u cannot be opened, or a stopped process keeps it locked", folder_name,
+                         writer.database));
     pause(poll_ms);
 }
 
 // One round: stores, or waits.
 void go_round() {
-    writer.losses += take_losses(writer.database);
+    if (!writer.is_refused) // what is set aside next is an entry
+        writer.losses += take_losses(writer.database);
     if (!take_file() && writer.losses == 0) {
         wait_for_entries();
         return;
