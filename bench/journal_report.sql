@@ -15,7 +15,7 @@ CREATE TEMP VIEW figure (place, what, measure, variant, baseline, better, bound,
   (13, 'an exception that is swallowed, CPU, against the same',            'swallow',  'on',        'off',      NULL, NULL, NULL, '×', 0.5),
   (14, 'the cheapest uncaught error, CPU, against the same',               'cheapest', 'on',        'off',      NULL, NULL, NULL, '×', 0.5),
   (15, 'log_error, CPU, against a call of nothing, prepared',              'prepared', 'log_error', 'noop',     NULL, NULL, NULL, '×', 0.5),
-  (16, 'log_error, CPU, against a call of nothing, client and session on one processor', 'pinned', 'log_error', 'noop', NULL, NULL, NULL, '×', 0.5),
+  (16, 'log_error, CPU, against a call of nothing, on one processor', 'pinned', 'log_error', 'noop', NULL, NULL, NULL, '×', 0.5),
   (17, 'stored by the writer, of many that wait',                          'stored',   'on',        NULL,       NULL, NULL, NULL, 'rows a second', 0.5);
 \ir figures.sql
 

@@ -52,7 +52,7 @@ RETURN CASE WHEN content COLLATE "C" !~* 'pass|pwd|secret|token|key|credential|a
 COMMENT ON FUNCTION monitoring.redact(text) IS
 'A text with "(redacted)" in place of its secrets: what follows PASSWORD, password=, "token": and their like, passwords in URLs, '
 'Authorization and Cookie headers, JSON web tokens, parameters of statements, the values of "Key (...)=(...)" and "Failing row contains (...)". '
-'Takes out too much rather than too little. Linear in the length of the text; applied twice it is as applied once.';
+'The latter in English (lc_messages), "Key" in any language. Takes out too much rather than too little; does not find what has no name. Linear in the length of the text; applied twice it is as applied once.';
 
 -- jsonb as text is regular: a key is a string with ": " behind it. Nothing recurses, however deep the value is.
 CREATE FUNCTION monitoring.redact(content jsonb) RETURNS jsonb

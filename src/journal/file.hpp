@@ -2,7 +2,7 @@
 // the writer.
 //
 //   pgsql_tmp_lifeguard/pgsql_tmp_<database>/
-//     open     appended to under a shared flock
+//     open     appended to, under a shared flock where there is no gate in shared memory
 //     <n>      closed: waits for the writer, the oldest first; removed when stored
 //     writer   locked by the database's writer as long as it runs
 //     off      the database has no extension: keep nothing (valid for ten minutes)
@@ -65,9 +65,10 @@ uint64 bytes_waiting(Oid database);
 
 // Becomes the database's only writer until this process ends; false when there is another.
 bool lock_as_writer(Oid database);
+void unlock_as_writer();
 bool writer_runs(Oid database);
 
-// Marks the database as without the extension and forgets what waits; takes the mark away.
+// Marks the database as without the extension; takes the mark away.
 void turn_off(Oid database);
 void turn_on(Oid database);
 
@@ -82,7 +83,7 @@ void remove_folder(Oid database);
 // Calls visit for each database with a folder.
 void for_each_folder(void (*visit)(Oid database, void *argument), void *argument);
 
-// Waits for nothing: the ids of the files in which entries wait now, at most `capacity`; for drain().
+// The ids of the files in which entries wait now, at most `capacity`; zeros for one without a header.
 int waiting_files(Oid database, pg_uuid_t *ids, int capacity);
 
 } // namespace lifeguard::journal

@@ -25,6 +25,18 @@ std::string_view view(const char *text) {
     return text == nullptr ? std::string_view() : std::string_view(text, strnlen(text, max_entry));
 }
 
+// Where no writer sees what this session has lost, the session tells it itself, as soon as something can be kept again.
+void tell_losses() {
+    const uint64 losses = take_losses(MyDatabaseId);
+    if (losses == 0)
+        return;
+    char message[192];
+    Report report;
+    describe_losses(losses, message, &report);
+    if (append(MyDatabaseId, encode(report).bytes) != Appended::kept)
+        note_loss(MyDatabaseId, losses);
+}
+
 // Keeps what is about to be written to the server log.
 void on_log(ErrorData *error) {
     if (error->elevel >= ERROR) {
@@ -67,10 +79,12 @@ bool keep(const Report &report, pg_uuid_t *id) {
         count(Counter::kept);
         if (entry.cut)
             count(Counter::cut);
-        if (is_preloaded())
+        if (is_preloaded()) {
             wake_launcher();
-        else
+        } else {
             writer_is_wanted = true;
+            tell_losses();
+        }
         break;
     case Appended::full:
     case Appended::failed:
@@ -100,6 +114,17 @@ void describe(const ErrorData &error, Report *report) {
         to[Field::application_name] = view(application_name);
     if (capture_query)
         to[Field::query] = view(debug_query_string);
+}
+
+void describe_losses(uint64 losses, char (&message)[192], Report *report) {
+    snprintf(message, sizeof message,
+             UINT64_FORMAT
+             " errors were not kept: the journal had reached its limit, or its file could not be written. "
+             "monitoring.status() says more.",
+             losses);
+    report->fold = false;
+    (*report)[Field::type] = "journal_loss";
+    (*report)[Field::message] = message;
 }
 
 void stop_keeping() {

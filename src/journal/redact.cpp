@@ -34,10 +34,21 @@ struct Beginnings {
 };
 constexpr Beginnings beginnings;
 
-// Whether bytes end with a word, in whatever case.
+// Whether bytes begin with a word, in whatever case; the word is in small letters.
+bool begin_with(std::string_view bytes, std::string_view word) {
+    if (bytes.size() < word.size())
+        return false;
+    for (size_t i = 0; i < word.size(); i++) {
+        const char byte = bytes[i] >= 'A' && bytes[i] <= 'Z' ? static_cast<char>(bytes[i] - 'A' + 'a') : bytes[i];
+        if (byte != word[i])
+            return false;
+    }
+    return true;
+}
+
+// Whether they end with it.
 bool end_with(std::string_view bytes, std::string_view word) {
-    return bytes.size() >= word.size() &&
-           pg_strncasecmp(bytes.data() + bytes.size() - word.size(), word.data(), word.size()) == 0;
+    return bytes.size() >= word.size() && begin_with(bytes.substr(bytes.size() - word.size()), word);
 }
 
 // Whether what was found at a place means anything there: a key is one to something, a parameter has a number.
@@ -58,8 +69,7 @@ bool is_suspicious(std::string_view bytes) {
         if (!beginnings.may_begin[static_cast<unsigned char>(bytes[at])])
             continue;
         for (const std::string_view hint : hints)
-            if (bytes.size() - at >= hint.size() && pg_strncasecmp(bytes.data() + at, hint.data(), hint.size()) == 0 &&
-                means_it(bytes, at, hint))
+            if (begin_with(bytes.substr(at), hint) && means_it(bytes, at, hint))
                 return true;
     }
     return false;

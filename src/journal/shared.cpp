@@ -11,10 +11,11 @@ const char *const counter_names[counter_count] = {
 
 namespace {
 
-// The losses of one database; a database gets a place with its first one.
-struct Losses {
+// What is shared about one database; it gets its place with its first error.
+struct Place {
     std::atomic<Oid> database;
-    std::atomic<uint64> count;
+    std::atomic<uint64> losses;
+    Gate gate;
 };
 
 // The calls that a role may still make.
@@ -28,7 +29,7 @@ struct Shared {
     std::atomic<uint64> counters[counter_count];
     std::atomic<Latch *> launcher;
     std::atomic<bool> woken; // somebody has woken the launcher, and it has not looked yet
-    Losses losses[64];
+    Place places[64];
     slock_t rate_lock; // for what follows
     Allowance allowances[64];
 };
@@ -60,6 +61,17 @@ void attach_memory() {
     LWLockRelease(AddinShmemInitLock);
 }
 
+// A database's place; nullptr when all are taken.
+Place *place_of(Oid database) {
+    for (Place &place : shared->places) {
+        Oid nobody = InvalidOid;
+        if (place.database == database || place.database.compare_exchange_strong(nobody, database) ||
+            nobody == database)
+            return &place;
+    }
+    return nullptr;
+}
+
 // A role's place: its own, a free one, or that of the role that has been quiet for longest.
 Allowance *allowance_of(Oid role) {
     Allowance *best = &shared->allowances[0];
@@ -88,21 +100,18 @@ bool is_preloaded() {
 }
 
 void note_loss(Oid database, uint64 more) {
-    for (Losses &losses : shared->losses) {
-        Oid nobody = InvalidOid;
-        if (losses.database == database || losses.database.compare_exchange_strong(nobody, database) ||
-            nobody == database) {
-            losses.count += more;
-            return;
-        }
-    }
+    if (Place *place = place_of(database))
+        place->losses += more;
 }
 
 uint64 take_losses(Oid database) {
-    for (Losses &losses : shared->losses)
-        if (losses.database == database)
-            return losses.count.exchange(0);
-    return 0;
+    Place *place = place_of(database);
+    return place == nullptr || place->losses == 0 ? 0 : place->losses.exchange(0);
+}
+
+Gate *gate_of(Oid database) {
+    Place *place = is_preloaded() ? place_of(database) : nullptr;
+    return place == nullptr ? nullptr : &place->gate;
 }
 
 void wake_launcher() {

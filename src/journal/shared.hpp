@@ -34,9 +34,19 @@ uint64 counted(Counter counter);
 // Whether the library was preloaded, so that there is a launcher.
 bool is_preloaded();
 
-// Notes that an entry of this database could not be kept; and takes what was noted, to be told in the table.
+// Notes that entries of this database could not be kept; and takes what was noted, to be told in the table.
 void note_loss(Oid database, uint64 more = 1);
 uint64 take_losses(Oid database);
+
+// Who appends to a database's open file, where that need not be asked of the file system. Each time the file is put
+// away a new turn begins; sessions of the one before may still be writing to it until none is counted.
+struct Gate {
+    std::atomic<uint32> turn;
+    std::atomic<int32> appending[2]; // sessions of even and of odd turns
+};
+
+// The database's gate; nullptr without preloading, or when more databases have errors than there is room for.
+Gate *gate_of(Oid database);
 
 // Tells the launcher that entries wait; once until it looks. Safe in the log hook.
 void wake_launcher();

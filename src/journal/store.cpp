@@ -1,5 +1,6 @@
 #include "pg/owner.hpp"
 #include "pg/uuid.hpp"
+#include "journal/keep.hpp"
 #include "journal/muting.hpp"
 #include "journal/rows.hpp"
 #include "journal/statement.hpp"
@@ -112,11 +113,8 @@ void add_losses(Batch *batch, Rows *rows) {
     pg::draw_uuid(&entry.id);
     entry.at = GetCurrentTimestamp();
     entry.session_user = entry.role = GetSessionUserId();
-    entry.report[Field::type] = "journal_loss";
-    entry.report[Field::message] =
-        psprintf(UINT64_FORMAT " errors were not kept: the journal had reached its limit, or its file could not be "
-                               "written. monitoring.status() says more.",
-                 batch->losses);
+    char message[192];
+    describe_losses(batch->losses, message, &entry.report);
     add(rows, entry);
     rows->entries[rows->count - 1] = 0; // it was not kept as one
 }

@@ -149,39 +149,42 @@ void put_back_losses(int, Datum) {
 
 // --- without the extension ---
 
-// How many entries wait, which are removed.
-uint64 discard_entries() {
-    uint64 discarded = 0;
-    ClosedFile file;
+// How many entries there are in a file.
+uint64 count_entries(const ClosedFile &file) {
+    Reader reader = {&file, 0};
     Entry entry;
-    if (writer.has_file)
-        release(&writer.file);
-    writer.has_file = false;
-    close_open_file(writer.database);
-    while (open_closed_file(writer.database, &file)) {
-        Reader reader = {&file, 0};
-        while (next_entry(&reader, &entry)) {
-            discarded++;
-            CHECK_FOR_INTERRUPTS();
-        }
-        remove(&file);
+    uint64 entries = 0;
+    while (next_entry(&reader, &entry)) {
+        entries++;
+        CHECK_FOR_INTERRUPTS();
     }
-    return discarded;
+    return entries;
 }
 
 // Takes the mark away again when somebody has created the extension meanwhile.
-void look_again(void *) {
-    if (OidIsValid(get_extension_oid("lifeguard", true)))
-        turn_on(writer.database);
+void look_again(void *is_there) {
+    if (!OidIsValid(get_extension_oid("lifeguard", true)))
+        return;
+    turn_on(writer.database);
+    *static_cast<bool *>(is_there) = true;
 }
 
-// Ends because this database has no extension: its sessions need not keep anything.
+// Ends because this database has no extension: its sessions need not keep anything, and what they have kept is removed,
+// unless the extension turns up before a file can no longer grow.
 [[noreturn]] void turn_off_and_end() {
-    const uint64 discarded = discard_entries();
+    ClosedFile file;
+    bool is_there = false;
+    if (writer.has_file)
+        release(&writer.file);
     turn_off(writer.database);
-    count(Counter::discarded, discarded);
+    close_open_file(writer.database);
+    while (!is_there && open_closed_file(writer.database, &file)) {
+        if (try_in_transaction(look_again, &is_there) != nullptr || is_there)
+            break;
+        count(Counter::discarded, count_entries(file));
+        remove(&file);
+    }
     set_trouble(writer.database, nullptr);
-    try_in_transaction(look_again, nullptr);
     proc_exit(0);
 }
 
@@ -328,12 +331,13 @@ void wait_for_entries() {
     if (idle > idle_us) {
         if (!is_nil(writer.stored_file))
             work();
-        if (!has_entries(writer.database))
+        unlock_as_writer(); // from here on, who keeps an error starts the next writer
+        if (!has_entries(writer.database) || !lock_as_writer(writer.database))
             proc_exit(0);
     }
     if (idle > 2 * idle_us)
-        give_up(psprintf("a file in %s/%u cannot be opened, or a stopped process keeps it locked", folder_name,
-                         writer.database));
+        give_up(psprintf("a file in %s/pgsql_tmp_%u cannot be opened, or a stopped process keeps it locked",
+                         folder_name, writer.database));
     pause(poll_ms);
 }
 
