@@ -16,6 +16,7 @@ DECLARE
   obstacle  record;
   obstacles text[] := '{}';
   remedies  text[] := '{}';
+  opened    text;
 BEGIN
   SELECT * INTO before FROM pg_class WHERE relnamespace = place AND relname = 'system_errors';
   IF NOT FOUND THEN   -- a table that was taken over once, by an extension that was dropped since
@@ -111,6 +112,12 @@ BEGIN
   END IF;
   -- Everybody may log. A grant made here would count as the extension's own, which pg_dump leaves out: not on a schema that
   -- a dump makes itself.
+  opened := (SELECT string_agg(oid::regprocedure::text, ', ' ORDER BY oid::regprocedure::text) FROM pg_proc
+              WHERE pronamespace = place AND NOT has_schema_privilege('public', place, 'USAGE') AND has_function_privilege('public', oid, 'EXECUTE'));
+  IF opened IS NOT NULL THEN
+    RAISE WARNING USING MESSAGE = format('the schema monitoring is open to everybody now, and so are its functions that PUBLIC may execute: %s', opened),
+      HINT = 'REVOKE EXECUTE ... FROM PUBLIC on those that are not for everybody.';
+  END IF;
   GRANT USAGE ON SCHEMA monitoring TO PUBLIC;
   PERFORM set_config('allow_system_table_mods', 'on', true);
   DELETE FROM pg_init_privs WHERE classoid = 'pg_namespace'::regclass AND objoid = place;

@@ -123,4 +123,5 @@ COMMENT ON FUNCTION lifeguard.begin_journal() IS
 
 REVOKE EXECUTE ON FUNCTION monitoring.drain(interval), lifeguard.journal_state(), lifeguard.journal_counters(), lifeguard.raise_uncaught(text),
                            lifeguard.begin_journal() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION monitoring.log_error(text, text, jsonb) TO PUBLIC;   -- also where default privileges say otherwise
 GRANT EXECUTE ON FUNCTION monitoring.drain(interval), lifeguard.journal_state(), lifeguard.journal_counters(), lifeguard.raise_uncaught(text) TO pg_monitor;

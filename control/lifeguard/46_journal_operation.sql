@@ -109,7 +109,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION monitoring.prune_errors(interval, interval, int) IS
 'Deletes errors that were last seen longer ago than this, resolved ones and unresolved ones, so many at a time; returns how many. '
-'Runs as the caller (to be scheduled as the table''s owner): needs DELETE and SELECT on monitoring.system_errors, and sees what policies let it see. Rows that somebody changes just then stay. '
+'Runs as the caller (to be scheduled as the table''s owner): needs SELECT, UPDATE (for its locks) and DELETE on monitoring.system_errors, and sees what policies for all three let it see. '
+'Rows that somebody changes just then stay. '
 'Raises LG204, LG205 (a null or negative age, a batch below 1), 42501.';
 
 CREATE FUNCTION monitoring.mute(function regprocedure, reason text DEFAULT NULL) RETURNS void
@@ -147,6 +148,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   errors  constant regclass := lifeguard.change_safely(lifeguard.errors_table());
   refused record;
+  changed bigint;
   stored  bigint := 0;
 BEGIN
   PERFORM lifeguard.change_safely('monitoring.quarantined_errors');
@@ -161,11 +163,14 @@ BEGIN
           FROM jsonb_to_record($2) AS r(error_type text, error_message text, context jsonb, created_at timestamptz, severity text, sqlstate text,
                                         source text, occurrences bigint, last_seen_at timestamptz, session_user_name text, app_user uuid)
         ON CONFLICT (id) DO UPDATE
-          SET occurrences = e.occurrences + excluded.occurrences,
+          SET occurrences = e.occurrences + CASE WHEN substr(e.id::text, 15, 1) = '8' THEN excluded.occurrences ELSE 0 END,
               last_seen_at = greatest(e.last_seen_at, excluded.last_seen_at),
-              resolved = e.resolved AND coalesce(excluded.last_seen_at <= e.resolved_at, true)
-        WHERE substr(e.id::text, 15, 1) = '8'$insert$, errors)
+              resolved = e.resolved AND coalesce(excluded.last_seen_at <= e.resolved_at, false)$insert$, errors)
         USING refused.id, refused.entry;
+      GET DIAGNOSTICS changed = ROW_COUNT;
+      IF changed = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'triggered_data_change_violation', MESSAGE = 'dropped by a trigger';
+      END IF;
       DELETE FROM monitoring.quarantined_errors WHERE ctid = refused.place;
       stored := stored + 1;
     EXCEPTION WHEN OTHERS THEN   -- the reason may be another now

@@ -9,18 +9,22 @@ DECLARE
   -- a level of the log's that errors do not reach never reaches us either
   unlogged  constant text := CASE WHEN current_setting('log_min_messages') IN ('log', 'fatal') THEN 'errors'
                                   WHEN current_setting('log_min_messages') = 'panic' THEN 'errors, fatal ones too,' END;
-  elsewhere text;   -- settings of roles and databases that hide errors
+  uncaught_elsewhere  text;   -- settings of roles and databases that hide errors
+  swallowed_elsewhere text;
   errors    constant regclass := lifeguard.errors_table();
-  readable  constant boolean := has_table_privilege('pg_monitor', errors, 'SELECT') AND EXISTS (
+  granted   constant boolean := has_table_privilege('pg_monitor', errors, 'SELECT');
+  let_in    constant boolean := EXISTS (
     SELECT FROM pg_class c WHERE c.oid = errors AND (NOT c.relrowsecurity OR EXISTS (
       SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd IN ('r', '*') AND p.polroles && ARRAY[0, 'pg_monitor'::regrole]::oid[])));
+  readable  constant boolean := granted AND let_in;
 BEGIN
   SELECT * INTO journal FROM lifeguard.journal_state();   -- loads the library, and with it the settings
-  SELECT string_agg(format('%s for %s', setting, concat_ws(' in ', coalesce(nullif(s.setrole, 0)::regrole::text, 'all'), d.datname)), ', ' ORDER BY s.setrole, setting)
-    INTO elsewhere
-    FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting
-   WHERE (s.setdatabase = 0 OR d.datname = current_database())
-     AND setting ~* '^(log_min_messages=(log|fatal|panic)|lifeguard\.(capture_uncaught=(off|false|no|0)|capture_swallowed=off))$';
+  SELECT string_agg(place, ', ' ORDER BY place) FILTER (WHERE setting ~* '^(log_min_messages=(log|fatal|panic)|lifeguard\.capture_uncaught=(off?|f|fa|fal|fals|false|no?|0))$'),
+         string_agg(place, ', ' ORDER BY place) FILTER (WHERE setting ~* '^lifeguard\.capture_swallowed=off$')
+    INTO uncaught_elsewhere, swallowed_elsewhere
+    FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting,
+         format('%s for %s', setting, concat_ws(' in ', coalesce(nullif(s.setrole, 0)::regrole::text, 'all'), d.datname)) AS place
+   WHERE s.setdatabase = 0 OR d.datname = current_database();
 
   RETURN QUERY VALUES
     ('level', journal.level,
@@ -34,10 +38,10 @@ BEGIN
      CASE WHEN current_setting('lifeguard.capture_uncaught')::boolean AND unlogged IS NULL THEN 'kept' ELSE 'not kept' END,
      CASE WHEN NOT current_setting('lifeguard.capture_uncaught')::boolean THEN 'lifeguard.capture_uncaught is off'
           WHEN unlogged IS NOT NULL THEN format('log_min_messages is %s: %s are not written to the server log, where they are seen', current_setting('log_min_messages'), unlogged)
-          ELSE 'every ERROR and FATAL that reaches the server log' END || coalesce('; set otherwise: ' || elsewhere, ''),
+          ELSE 'every ERROR and FATAL that reaches the server log' END || coalesce('; set otherwise: ' || uncaught_elsewhere, ''),
      CASE WHEN NOT current_setting('lifeguard.capture_uncaught')::boolean THEN 'lifeguard.capture_uncaught = on'
           WHEN unlogged IS NOT NULL THEN 'log_min_messages = error, or a lower level; log_destination decides where the log goes'
-          WHEN elsewhere IS NOT NULL THEN 'ALTER ROLE or ALTER DATABASE ... RESET, where that was not meant' END),
+          WHEN uncaught_elsewhere IS NOT NULL THEN 'ALTER ROLE or ALTER DATABASE ... RESET, where that was not meant' END),
     ('swallowed exceptions',
      CASE WHEN current_setting('lifeguard.capture_swallowed') = 'off' THEN 'not kept'
           WHEN journal.detector = 'in place' THEN 'kept' ELSE 'not sure' END,
@@ -45,9 +49,10 @@ BEGIN
           WHEN journal.detector = 'in place' THEN CASE current_setting('lifeguard.capture_swallowed') WHEN 'all' THEN 'whatever a PL/pgSQL handler hides'
                                                                                                  ELSE 'what WHEN OTHERS of PL/pgSQL hides' END
           WHEN journal.detector = 'chained' THEN 'PL/pgSQL calls another library, which may call this one'
-          ELSE format('the detector is %s', journal.detector) END,
+          ELSE format('the detector is %s', journal.detector) END || coalesce('; set otherwise: ' || swallowed_elsewhere, ''),
      CASE WHEN current_setting('lifeguard.capture_swallowed') = 'off' THEN 'lifeguard.capture_swallowed = others, or all'
-          WHEN journal.detector <> 'in place' THEN 'SELECT * FROM monitoring.selftest() tries it' END),
+          WHEN journal.detector <> 'in place' THEN 'SELECT * FROM monitoring.selftest() tries it'
+          WHEN swallowed_elsewhere IS NOT NULL THEN 'ALTER ROLE or ALTER DATABASE ... RESET, where that was not meant' END),
     ('launcher', CASE WHEN journal.launcher_runs THEN 'runs' ELSE 'does not run' END,
      CASE WHEN journal.launcher_runs THEN 'starts a writer where entries wait'
           WHEN standby THEN 'this server is a standby: it starts with the promotion'
@@ -79,7 +84,8 @@ BEGIN
      CASE WHEN NOT current_setting('lifeguard.redact')::boolean THEN 'lifeguard.redact = on' END),
     ('readers', CASE WHEN readable THEN 'pg_monitor' ELSE 'the owner alone' END,
      CASE WHEN readable THEN 'and whom a grant and a policy let' ELSE 'no grant or no policy lets pg_monitor read the table' END,
-     CASE WHEN NOT readable THEN format('GRANT SELECT ON %1$s TO pg_monitor; CREATE POLICY pg_monitor_reads ON %1$s FOR SELECT TO pg_monitor USING (true)', errors) END),
+     nullif(concat_ws('; ', CASE WHEN NOT granted THEN format('GRANT SELECT ON %s TO pg_monitor', errors) END,
+                            CASE WHEN NOT let_in THEN format('CREATE POLICY pg_monitor_reads ON %s FOR SELECT TO pg_monitor USING (true)', errors) END), '')),
     ('quarantine', (SELECT count(*) FROM monitoring.quarantined_errors)::text, 'rows that the table refused',
      CASE WHEN EXISTS (SELECT FROM monitoring.quarantined_errors) THEN 'the reasons are in monitoring.quarantined_errors; then SELECT monitoring.retry_quarantined()' END),
     ('muted functions', (SELECT count(*) FROM monitoring.muted_functions)::text, 'what they swallow is not stored',
@@ -117,12 +123,14 @@ BEGIN
     RETURN false;
   END IF;
   EXECUTE format('DELETE FROM %s WHERE error_message = $1', lifeguard.change_safely(lifeguard.errors_table())) USING message;
+  PERFORM lifeguard.change_safely('monitoring.quarantined_errors');
+  DELETE FROM monitoring.quarantined_errors WHERE entry ->> 'error_message' = message;
   RETURN true;
 EXCEPTION WHEN SQLSTATE 'LG204' THEN   -- what another owner put on the table is not to run as the extension's
   RETURN false;
 END $$;
 COMMENT ON FUNCTION lifeguard.forget_selftest(text) IS
-'Deletes the rows of one run of monitoring.selftest(); false when that cannot be done here. For pg_monitor.';
+'Deletes the rows of one run of monitoring.selftest(), also from quarantine; false when that cannot be done here. For pg_monitor.';
 
 CREATE FUNCTION monitoring.selftest() RETURNS TABLE (what text, works boolean, why text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -136,7 +144,9 @@ DECLARE
   arrived  boolean;
   rows     jsonb;      -- how many are in the table, for each source
   took     interval;
+  refusal  text;       -- why the table took none of them
   problem  text;
+  is_off   boolean;
   source   text;
 BEGIN
   IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -163,17 +173,23 @@ BEGIN
   EXECUTE format('SELECT coalesce(jsonb_object_agg(source, n), ''{}'') FROM (SELECT source, count(*) AS n FROM %s WHERE error_message = $1 GROUP BY source) AS s',
                  lifeguard.errors_table())
     INTO rows USING message;
+  refusal := (SELECT q.reason FROM monitoring.quarantined_errors q WHERE q.entry ->> 'error_message' = message LIMIT 1);
 
   FOR place IN 1 .. 3 LOOP
     source := tried[place];
-    problem := CASE WHEN source = 'logged' AND logged IS NULL THEN 'log_error() could not keep it'
-                    WHEN source = 'logged' THEN NULL
-                    ELSE (SELECT s.why FROM monitoring.status() s
-                           WHERE s.what = CASE source WHEN 'uncaught' THEN 'uncaught errors' ELSE 'swallowed exceptions' END AND s.state <> 'kept') END;
+    SELECT s.why, s.state = 'not kept' INTO problem, is_off FROM monitoring.status() s
+     WHERE s.what = CASE source WHEN 'uncaught' THEN 'uncaught errors' WHEN 'swallowed' THEN 'swallowed exceptions' END AND s.state <> 'kept';
+    IF source = 'logged' AND logged IS NULL THEN
+      problem := 'log_error() could not keep it';
+    END IF;
     what := CASE source WHEN 'logged' THEN 'log_error() survives a rollback' WHEN 'uncaught' THEN 'uncaught errors are kept' ELSE 'swallowed exceptions are kept' END;
-    works := rows ? source OR standby AND kept[place + 1] > kept[place];
+    works := rows ? source OR standby AND is_off IS NOT TRUE AND kept[place + 1] > kept[place];
     why := CASE WHEN rows ? source THEN NULL
                 WHEN works THEN 'kept; this server is a standby, the row appears after its promotion'
+                WHEN problem IS NULL AND refusal IS NOT NULL THEN format('kept, but the table refused it: %s', refusal)
+                WHEN problem IS NULL AND kept[place + 1] > kept[place] AND arrived
+                  THEN 'kept, but not as a row: ' || CASE source WHEN 'logged' THEN 'this role has called log_error() more often than lifeguard.log_rate allows'
+                                                                 ELSE 'somebody deleted it, or it was the error of another session' END
                 WHEN problem IS NULL AND kept[place + 1] > kept[place] THEN 'kept, but not in the table yet'
                 ELSE coalesce(problem, 'nothing was kept; SELECT * FROM monitoring.status() may say why') END;
     RETURN NEXT;
@@ -200,24 +216,28 @@ GRANT EXECUTE ON FUNCTION monitoring.status(), monitoring.selftest(), lifeguard.
 -- would act as the extension's owner.
 DO $$
 DECLARE
-  surplus record;
+  monitors constant text[] := '{monitoring.drain(interval),monitoring.status(),monitoring.selftest(),lifeguard.journal_state(),lifeguard.journal_counters(),'
+                              'lifeguard.raise_uncaught(text),lifeguard.forget_selftest(text)}';
+  surplus  record;
 BEGIN
   FOR surplus IN
     WITH granted AS (
-      SELECT c.oid::regclass::text AS object, 'TABLE' AS kind, relowner AS owner, grantee
+      SELECT c.oid::regclass::text AS object, 'TABLE' AS kind, relowner AS owner, grantee, privilege_type AS privilege
         FROM pg_class c, aclexplode(relacl) WHERE relnamespace = 'monitoring'::regnamespace OR c.oid = 'lifeguard.journal_files'::regclass
       UNION ALL
-      SELECT p.oid::regprocedure::text, 'FUNCTION', proowner, grantee
+      SELECT p.oid::regprocedure::text, 'FUNCTION', proowner, grantee, privilege_type
         FROM pg_proc p, aclexplode(proacl) WHERE NOT has_function_privilege('public', p.oid, 'EXECUTE')
     )
-    SELECT DISTINCT kind, object, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role
+    SELECT DISTINCT kind, object, privilege, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role
       FROM granted JOIN pg_depend d ON d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
                                        AND CASE kind WHEN 'TABLE' THEN d.classid = 'pg_class'::regclass AND d.objid = object::regclass
                                                      ELSE d.classid = 'pg_proc'::regclass AND d.objid = object::regprocedure END
                    JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'lifeguard'
-     WHERE grantee NOT IN (owner, 'pg_monitor'::regrole)
+     WHERE grantee <> owner
+       AND (grantee <> 'pg_monitor'::regrole
+            OR CASE kind WHEN 'TABLE' THEN privilege <> 'SELECT' OR object = 'lifeguard.journal_files' ELSE object <> ALL (monitors) END)
   LOOP
-    EXECUTE format('REVOKE ALL ON %s %s FROM %s', surplus.kind, surplus.object, surplus.role);
+    EXECUTE format('REVOKE %s ON %s %s FROM %s', surplus.privilege, surplus.kind, surplus.object, surplus.role);
   END LOOP;
 END $$;
 

@@ -191,6 +191,18 @@ Appended open_for_append(Oid database, const Gate *gate) {
     return Appended::failed;
 }
 
+// Whether somebody has deleted the file that we have, folder and all. Looked at once a second: it costs as much as the
+// writing, because after fstat() the kernel gives the next write() a time of its own.
+bool is_deleted() {
+    static TimestampTz looked = 0;
+    const TimestampTz now = GetCurrentTimestamp();
+    if (now >= looked && now - looked < USECS_PER_SEC)
+        return false;
+    looked = now;
+    struct stat file;
+    return fstat(open_file, &file) == 0 && file.st_nlink == 0;
+}
+
 // Keeps the file that we have from being stored before we have written to it; false when that may have happened. Where
 // there is no gate, by a lock: the kernel's calls cost half as much as the writing.
 bool enter(Gate *gate) {
@@ -264,12 +276,11 @@ Appended append(Oid database, std::string_view entry) {
                 return opened;
         }
         if (enter(gate)) {
-            // A file that was emptied is stored. Its size is asked of lseek(): after fstat() the kernel gives the next
-            // write() a time of its own, which costs as much as the write itself.
-            const off_t size = lseek(open_file, 0, SEEK_END);
-            const Appended result = size >= first_entry ? write_entry(size, entry) : Appended::off;
+            const off_t size = lseek(open_file, 0, SEEK_END); // of a file that was stored: 0
+            const bool is_open = size >= first_entry && !is_deleted();
+            const Appended result = is_open ? write_entry(size, entry) : Appended::failed;
             leave(gate);
-            if (result != Appended::off)
+            if (is_open)
                 return result;
         }
         forget(&open_file);

@@ -168,6 +168,7 @@ void look_into(Oid database, Look *look) {
     const Database state = look_up(database);
     if (state == Database::gone) {
         remove_folder(database);
+        free_place(database);
         unwatch(database);
     } else if (state == Database::there && has_entries(database))
         attend(watch(database), look);

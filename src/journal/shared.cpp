@@ -114,6 +114,14 @@ Gate *gate_of(Oid database) {
     return place == nullptr ? nullptr : &place->gate;
 }
 
+void free_place(Oid database) {
+    for (Place &place : shared->places)
+        if (place.database == database) {
+            place.losses = 0;
+            place.database = InvalidOid;
+        }
+}
+
 void wake_launcher() {
     if (shared->woken.load() || shared->woken.exchange(true))
         return;

@@ -13,9 +13,8 @@ my $node = journal_server('main', "checkpoint_timeout = '30s'\n");
 my $errors = 10_000;
 install($node, 'app');
 folder($node, 'app');
-my $postmaster = sub { slurp_file($node->data_dir . '/postmaster.pid') =~ s/\n.*//sr };
 
-# --- the writer is killed twice, the server restarted twice, while two clients have errors ---
+# --- the writer is killed twice, the server restarted twice and its postmaster killed, while two clients have errors ---
 
 # Kills the writer as soon as there is one.
 sub kill_writer
@@ -27,11 +26,22 @@ sub kill_writer
 	eventually(sub { !kill(0, $pid) }, 5);
 	return wait_for_server($node);
 }
+
+# Kills the postmaster; the others end when they notice.
+sub kill_postmaster
+{
+	my ($when) = @_;
+	$node->kill9;
+	my $started = eventually(sub { $node->{_pid} = undef; $node->start(fail_ok => 1) }, 20) || BAIL_OUT('the server does not start');
+	return ok($started, "$when: the postmaster is killed");
+}
+
 my @disturbances = (
 	[ 0.15, \&kill_writer ],
 	[ 0.35, \&kill_writer ],
 	[ 0.55, sub { $node->restart; pass("$_[0]: a fast restart") } ],
-	[ 0.75, sub { $node->stop('immediate'); $node->start; pass("$_[0]: an immediate restart") } ]);
+	[ 0.7, sub { $node->stop('immediate'); $node->start; pass("$_[0]: an immediate restart") } ],
+	[ 0.85, \&kill_postmaster ]);
 
 for my $mode (qw(logged uncaught))
 {

@@ -106,6 +106,16 @@ quick('app', 'ALTER TABLE monitoring.all_errors SET SCHEMA archive');
 ok(go_on(@both), 'errors go on');
 quick('app', 'ALTER TABLE archive.all_errors SET SCHEMA monitoring');
 quick('app', 'ALTER TABLE monitoring.all_errors RENAME TO system_errors');
+# somebody ends or interrupts the journal's processes
+for my $round (1 .. 12)
+{
+	my $function = $round % 2 ? 'pg_terminate_backend' : 'pg_cancel_backend';
+	ask($node, 'postgres', "SELECT $function(pid) FROM pg_stat_activity WHERE backend_type ~ 'lifeguard'" . ($round % 3 ? q{ AND datname = 'app'} : ''));
+	sleep 0.1;
+}
+ok(go_on(@both), 'errors go on');
+ok(eventually(sub { ask($node, 'app', 'SELECT launcher_runs FROM lifeguard.journal_state()') eq 't' }), 'the launcher comes again');
+
 # somebody works on the table for longer than the writer likes to wait
 my $lock = hold($node, 'app');
 my $held = time;

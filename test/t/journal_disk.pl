@@ -107,6 +107,29 @@ SKIP:
 	is_told($node, 'process', 'process', [ @$ids, @$more, @others ], $then, $then, $lost);
 	$session->quit;
 }
+# --- no descriptor is left ---
+
+SKIP:
+{
+	my ($prlimit) = grep { -x } map { "$_/prlimit" } split /:/, $ENV{PATH};
+	skip 'no prlimit', 1 unless $prlimit;
+	my ($lost, $refused) = (told_lost($node), counter($node, 'app', 'refused_failed'));
+	my $session = $node->background_psql('app', on_error_stop => 0);
+	my $pid = $session->query('SELECT pg_backend_pid();');
+	$session->query('SELECT 1/0;');
+	settled($node, 'descriptors');
+	$session->{stderr} = '';
+	is(system($prlimit, '--pid', $pid, '--nofile=5:'), 0, 'descriptors: a session may open no file');
+	is($session->query(q{SELECT coalesce(monitoring.log_error('descriptors', 'x')::text, 'none'); SELECT 1/0; SELECT 'goes on';}), "none\ngoes on", 'descriptors: it goes on');
+	like($session->{stderr}, qr/WARNING.*\n(?:.*\n)*.*ERROR:  division by zero/, 'descriptors: with a warning, and the error that it has');
+	system($prlimit, '--pid', $pid, '--nofile=1000:');
+	$session->query(q{SELECT monitoring.log_error('descriptors', 'again');});
+	$session->quit;
+	drained($node, 'app');
+	is(counter($node, 'app', 'refused_failed') - $refused, 2, 'descriptors: the loss is counted');
+	ok(eventually(sub { told_lost($node) == $lost + 2 }), 'descriptors: and told');
+	is(ask($node, 'app', q{SELECT string_agg(error_message, ' ') FROM monitoring.system_errors WHERE error_type = 'descriptors'}), 'again', 'descriptors: and errors are kept again');
+}
 settled($node, 'main');
 $node->stop;
 

@@ -189,6 +189,19 @@ ask($node, $_, q{SELECT count(monitoring.log_error('many', g::text)) FROM genera
 for my $database (@databases) { eventually(sub { ask($node, $database, 'SELECT count(*) FROM monitoring.system_errors') == 10 }, 20); }
 is(join(' ', map { ask($node, $_, 'SELECT count(*) FROM monitoring.system_errors') } @databases), '10 10 10 10 10 10', 'a few workers serve many databases');
 
+# more databases than have a place in shared memory
+server(max_worker_processes => 8);
+ask($node, 'postgres', "CREATE DATABASE bare_$_ STRATEGY file_copy") for 1 .. 66;
+said($node, "bare_$_", 'SELECT 1/0') for 1 .. 66;
+install($node, 'beyond');
+{
+	append_to_file($node->basedir . '/beyond.sql', "\\set n random(1, 1000000000)\nSELECT monitoring.log_error('beyond', ':n of :client_id');\n");
+	my ($out) = run_command([ 'pgbench', '-n', '-c', 8, '-j', 2, '-t', 1000, '-f', $node->basedir . '/beyond.sql', $node->connstr('beyond') ]);
+	like($out, qr/number of transactions actually processed: 8000/, 'errors in the 67th database');
+	drained($node, 'beyond');
+	is(ask($node, 'beyond', 'SELECT count(*), sum(occurrences) FROM monitoring.system_errors'), '8000|8000', 'are stored as ever');
+}
+
 # --- settings of a database are not the writer's ---
 
 ask($node, 'postgres', "ALTER DATABASE app SET $_")

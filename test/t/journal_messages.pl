@@ -158,6 +158,22 @@ ok(eventually(sub { row('count(*)', q{error_type = 'journal_loss' AND error_mess
 	is(row('count(*)', q{error_message ~ 'no_folder'}), '1', 'of any kind');
 }
 
+{
+	# the same with a file at hand, by sessions that stay
+	my $lock = hold($node, 'app');
+	lets_wait($node, 'app');
+	my $session = $node->background_psql('app', on_error_stop => 0);
+	$session->query(q{SELECT monitoring.log_error('at hand', '1');});
+	rmtree($node->data_dir . '/pgsql_tmp_lifeguard');
+	$session->query(q{SELECT monitoring.log_error('at hand', '2');});
+	sleep 1;
+	my $id = $session->query(q{SELECT monitoring.log_error('at hand', '3');});
+	let_go($lock);
+	eventually(sub { row('count(*)', "id = '$id'") }, 3);
+	is(row('error_message', "id = '$id'"), '3', 'a session that had the file open goes on with a new one');
+	$session->quit;
+}
+
 # --- autovacuum ---
 
 # An index whose expression fails there alone
