@@ -28,7 +28,7 @@ SELECT monitoring.log_error(NULL, NULL, NULL) IS NOT NULL, monitoring.log_error(
        monitoring.log_error(repeat('diary t', 20000), repeat('m', 200000), jsonb_build_object('long', repeat('c', 200000))) IS NOT NULL;
 SELECT monitoring.drain();
 SELECT count(*), sum(occurrences) FROM monitoring.system_errors WHERE error_type = 'diary many';
-SELECT error_message, context FROM monitoring.system_errors WHERE error_type = 'diary odd' ORDER BY created_at, error_message;
+SELECT error_message, context FROM monitoring.system_errors WHERE error_type = 'diary odd' ORDER BY error_message COLLATE "C";
 SELECT count(*) > 0 FROM monitoring.system_errors WHERE error_type = 'unspecified' AND error_message = '' AND context = '{}' AND created_at > now() - interval '1 minute';
 SELECT length(error_type) BETWEEN 1000 AND 139999, length(error_message) BETWEEN 8000 AND 199999, context -> 'cut' FROM monitoring.system_errors WHERE error_type LIKE 'diary tdiary t%';
 

@@ -57,16 +57,16 @@ DECLARE
 BEGIN
   EXECUTE format('UPDATE %s SET resolved = true, resolved_at = now(), resolved_by = $2, resolution = coalesce($3, resolution) WHERE id = $1',
                  lifeguard.change_safely(lifeguard.errors_table()))
-    USING id, coalesce(lifeguard.claimed_subject(), current_user), note;
+    USING id, coalesce(nullif(lifeguard.claimed_subject(), ''), current_user), note;
   GET DIAGNOSTICS changed = ROW_COUNT;
   IF changed = 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'LG201', MESSAGE = format('there is no error %s', coalesce(id::text, 'NULL')),
-      DETAIL = jsonb_build_object('error', id), HINT = 'SELECT id FROM monitoring.unresolved_errors; lists those that you may see.';
+      DETAIL = jsonb_build_object('error', id), HINT = 'SELECT id FROM monitoring.unresolved_errors; lists those that you may see; to change them takes a policy FOR UPDATE.';
   END IF;
 END $$;
 COMMENT ON FUNCTION monitoring.resolve(uuid, text) IS
 'Marks an error as resolved, with a note; by the subject of the request''s claims, or the current user. Reopened by itself when the same error comes back. '
-'Runs as the caller: needs UPDATE on monitoring.system_errors and a policy. Raises LG201 (no such error, or none that the caller may see), LG204, 42501.';
+'Runs as the caller: needs UPDATE on monitoring.system_errors and a policy. Raises LG201 (no such error, or none that the caller may see and change), LG204, 42501.';
 
 CREATE FUNCTION monitoring.reopen(id uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -77,7 +77,7 @@ BEGIN
   GET DIAGNOSTICS changed = ROW_COUNT;
   IF changed = 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'LG201', MESSAGE = format('there is no error %s', coalesce(id::text, 'NULL')),
-      DETAIL = jsonb_build_object('error', id), HINT = 'SELECT id FROM monitoring.system_errors; lists those that you may see.';
+      DETAIL = jsonb_build_object('error', id), HINT = 'SELECT id FROM monitoring.system_errors; lists those that you may see; to change them takes a policy FOR UPDATE.';
   END IF;
 END $$;
 COMMENT ON FUNCTION monitoring.reopen(uuid) IS

@@ -71,7 +71,8 @@ void stamp(pg_uuid_t *id, int64 milliseconds, int version) {
     id->data[8] = (id->data[8] & 0x3f) | 0x80;
 }
 
-// The id of an entry: its own, or that of all that say the same within the fold window.
+// The id of an entry: its own, or that of all that say the same within the fold window, in this database of this server
+// and its standbys: where tables are replicated, another's rows must not have the same.
 void identify(const Report &report, TimestampTz at, std::string_view body, pg_uuid_t *id) {
     const int64 milliseconds = at / 1000 + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * INT64CONST(86400000);
     // what a role logs beyond its rate is folded also where nothing else is
@@ -83,9 +84,9 @@ void identify(const Report &report, TimestampTz at, std::string_view body, pg_uu
     }
     const int64 begin = milliseconds - milliseconds % (window * 1000);
     const auto *bytes = reinterpret_cast<const unsigned char *>(body.data());
+    const uint64 seed = hash_combine64(GetSystemIdentifier(), MyDatabaseId) + static_cast<uint64>(begin);
     for (int half = 0; half < 2; half++) {
-        const uint64 hash =
-            hash_bytes_extended(bytes, static_cast<int>(body.size()), static_cast<uint64>(begin + half));
+        const uint64 hash = hash_bytes_extended(bytes, static_cast<int>(body.size()), seed + half);
         memcpy(id->data + 8 * half, &hash, sizeof hash);
     }
     stamp(id, begin, 8);

@@ -264,7 +264,10 @@ bool is_off(Oid database) {
     Path path;
     struct stat mark;
     path_of(path, database, "off");
-    return stat(path, &mark) == 0 && mark.st_mtime + off_seconds > time(nullptr);
+    if (stat(path, &mark) != 0)
+        return false;
+    const time_t age = time(nullptr) - mark.st_mtime; // negative when the clock was put back
+    return age < off_seconds && age > -off_seconds;
 }
 
 Appended append(Oid database, std::string_view entry) {
@@ -329,8 +332,11 @@ bool next_entry(Reader *reader, Entry *entry) {
     for (;;) {
         if (reader->end < reader->file->size && reader->end - reader->offset < static_cast<off_t>(max_entry)) {
             const ssize_t size = pread(reader->file->descriptor, bytes, sizeof bytes, reader->offset);
+            if (size < 0) // not the file's end: what is there must not be removed
+                ereport(ERROR,
+                        (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", reader->file->path)));
             reader->begin = reader->offset;
-            reader->end = reader->begin + Max(size, 0);
+            reader->end = reader->begin + size;
         }
         const std::string_view rest(bytes + (reader->offset - reader->begin),
                                     static_cast<size_t>(Max(reader->end - reader->offset, 0)));

@@ -50,7 +50,7 @@ struct Reader {
     off_t begin = 0, end = 0; // what of the file is in memory
 };
 
-// The next entry, valid until the next call; false at the file's end.
+// The next entry, valid until the next call; false at the file's end. Raises when the file cannot be read.
 bool next_entry(Reader *reader, Entry *entry);
 
 // Forgets a file without removing it.

@@ -151,6 +151,8 @@ Database look_up(Oid database) {
 void attend(Watched *database, Look *look) {
     if (has_writer(database, look->now))
         return; // its end wakes us
+    if (database->not_before - look->now > longest_backoff)
+        database->not_before = look->now; // the clock was put back
     if (database->not_before <= look->now) {
         if (is_wanted(database->database))
             look->next = Min(look->next, look->now + wanted_ms * 1000);
@@ -168,7 +170,6 @@ void look_into(Oid database, Look *look) {
     const Database state = look_up(database);
     if (state == Database::gone) {
         remove_folder(database);
-        free_place(database);
         unwatch(database);
     } else if (state == Database::there && has_entries(database))
         attend(watch(database), look);
@@ -218,7 +219,7 @@ void heed_signals() {
 void look_around(Look *look) {
     const MemoryContext home = CurrentMemoryContext;
     notice_ends(look->now);
-    const bool tidies = look->now >= tidy_at;
+    const bool tidies = look->now >= tidy_at || tidy_at - look->now > idle_ms * 1000;
     if (tidies)
         tidy_at = look->now + idle_ms * 1000;
     const Folders folders = list_folders();

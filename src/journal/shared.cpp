@@ -11,7 +11,8 @@ const char *const counter_names[counter_count] = {
 
 namespace {
 
-// What is shared about one database; it gets its place with its first error.
+// What is shared about one database. It gets its place with its first error and keeps it: all look from the beginning,
+// so a place that became free before it would be taken for its own by some.
 struct Place {
     std::atomic<Oid> database;
     std::atomic<uint64> losses;
@@ -114,14 +115,6 @@ Gate *gate_of(Oid database) {
     return place == nullptr ? nullptr : &place->gate;
 }
 
-void free_place(Oid database) {
-    for (Place &place : shared->places)
-        if (place.database == database) {
-            place.losses = 0;
-            place.database = InvalidOid;
-        }
-}
-
 void wake_launcher() {
     if (shared->woken.load() || shared->woken.exchange(true))
         return;
@@ -152,6 +145,8 @@ bool within_rate(Oid role, int rate) {
         allowance = Allowance{role, rate * burst, now};
     else if (now > allowance.at)
         allowance = Allowance{role, Min(rate * burst, allowance.calls + rate * ((now - allowance.at) / 1e6)), now};
+    else
+        allowance.at = now; // the clock was put back: calls come from now on again, not when it is as late as it was
     const bool within = allowance.calls >= 1;
     if (within)
         allowance.calls -= 1;

@@ -48,9 +48,6 @@ struct Gate {
 // The database's gate; nullptr without preloading, or when more databases have errors than there is room for.
 Gate *gate_of(Oid database);
 
-// Makes room: the database is gone, and nobody is in it.
-void free_place(Oid database);
-
 // Tells the launcher that entries wait; once until it looks. Safe in the log hook.
 void wake_launcher();
 

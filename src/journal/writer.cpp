@@ -53,6 +53,8 @@ void pin_settings() {
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
         {"default_transaction_deferrable", "off"},
+        {"synchronous_commit",
+         "local"}, // a standby that is away must hold up neither errors nor who wants the database
         {"session_replication_role", "origin"},
         {"row_security", "on"},
         {"jit", "off"},

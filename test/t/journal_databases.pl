@@ -220,6 +220,23 @@ said($node, 'bare', 'SELECT nothing');
 drained($node, 'bare');
 is(ask($node, 'bare', q{SELECT string_agg(error_type, ' ' ORDER BY error_type) FROM monitoring.system_errors}), 'undefined_column', 'until it is created');
 
+# --- the place of a dropped database is free, and nobody else's changes ---
+
+$node->restart;
+said($node, 'bare', 'SELECT 1/0');
+drained($node, 'bare');
+ask($node, 'app', q{DELETE FROM monitoring.system_errors});
+# slow ones, until the launcher has noticed, and then many
+my $paced = sub { return "SELECT 'kept $_[0] $_[1] ' || monitoring.log_error('client', 'kept $_[0] $_[1]')" . ($_[1] <= 600 ? ' FROM pg_sleep(0.01);' : ';'); };
+my @fast = map { start_client($node, 'app', "fast$_", 40_600, $paced) } 1, 2;
+flows(@fast);
+my $gone = folder($node, 'bare');
+quick('postgres', 'DROP DATABASE bare WITH (FORCE)');
+ok(eventually(sub { !-e $gone }, 10), 'its folder goes');
+finish_clients(@fast);
+drained($node, 'app');
+is(is_once($node, 'app', 'while an earlier database is dropped', @fast), 81_200, 'while an earlier database is dropped: 81,200 errors');
+
 # --- afterwards ---
 
 stop_client($_) for @elsewhere;
