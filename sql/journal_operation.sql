@@ -240,6 +240,14 @@ SELECT bool_and(works) FROM monitoring.selftest();
 SELECT monitoring.prune_errors('0', '1000 years') > 0;
 ALTER TABLE monitoring.all_errors RENAME TO system_errors;
 
+-- strings as they were written long ago
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SELECT monitoring.redact('{"a": ["password=x", "y"], "token": 1}'::jsonb);
+SELECT count(*) > 20 FROM monitoring.status();
+RESET standard_conforming_strings;
+RESET escape_string_warning;
+
 -- secrets: what is taken out of a text
 SELECT monitoring.redact(secret) FROM (VALUES
   ($$ALTER ROLE bob PASSWORD 'it''s hunter2' VALID UNTIL 'infinity'$$), ($$create user bob encrypted password 'hunter2'$$), ($$PASSWORD E'it\'s hunter2', next$$), ($$PASSWORD U&'hunter2' x$$),

@@ -18,6 +18,12 @@ DECLARE
   remedies  text[] := '{}';
   opened    text;
 BEGIN
+  -- the whole script has been read with this setting already; patterns with backslashes would have become others
+  IF NOT current_setting('standard_conforming_strings')::boolean THEN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'lifeguard cannot be created while standard_conforming_strings is off',
+      HINT = 'SET standard_conforming_strings = on; and again.';
+  END IF;
+
   SELECT * INTO before FROM pg_class WHERE relnamespace = place AND relname = 'system_errors';
   IF NOT FOUND THEN   -- a table that was taken over once, by an extension that was dropped since
     SELECT * INTO before FROM pg_class

@@ -96,6 +96,11 @@ BEGIN
        AND (d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass, 'pg_publication_rel'::regclass)
             OR d.classid = 'pg_trigger'::regclass AND EXISTS (SELECT FROM pg_trigger WHERE oid = d.objid AND NOT tgisinternal)
             OR d.classid = 'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint WHERE oid = d.objid AND confrelid = before AND conrelid <> before))
+    UNION ALL
+    SELECT format('column %I of type %s', a.attname, a.atttypid::regtype)
+      FROM pg_attribute a JOIN pg_attribute n ON n.attrelid = 'monitoring.system_errors'::regclass AND n.attname = a.attname AND n.attnum > 0
+     WHERE a.attrelid = before AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'id'
+       AND (NOT read ? a.attname::text OR a.attname IN ('error_type', 'error_message') AND a.atttypid <> ALL (texts))
   ) AS l(what);
   IF losses IS NOT NULL THEN
     RAISE WARNING USING MESSAGE = format('stays with monitoring.system_errors_before, the table as it was: %s', losses),

@@ -56,7 +56,7 @@ COMMENT ON FUNCTION monitoring.redact(text) IS
 
 -- jsonb as text is regular: a key is a string with ": " behind it. Nothing recurses, however deep the value is.
 CREATE FUNCTION monitoring.redact(content jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
   token     text;
   pieces    text[] := '{}';

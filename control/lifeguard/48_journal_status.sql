@@ -1,7 +1,7 @@
 -- Does the journal work? status() says what it should do here and what it has lost, selftest() tries it.
 
 CREATE FUNCTION monitoring.status() RETURNS TABLE (what text, state text, why text, how text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
   journal   record;
   standby   constant boolean := pg_is_in_recovery();

@@ -227,10 +227,12 @@ void report_swallowed(const Frame &frame) {
     report_hidden(report.sqlstate, report[Field::message]);
     if (!is_wanted(pg::caught_by(handlers, report.sqlstate)) || frame.logged != logged_count)
         return;
-    if (frame.caught != nullptr)
+    if (frame.caught != nullptr) {
         report = frame.caught->report;
-    else
+    } else {
         locate(frame, &report);
+        name_application(&report);
+    }
     report.source = Source::swallowed;
     keep(report);
 }

@@ -177,14 +177,16 @@ Appended open_for_append(Oid database, const Gate *gate) {
         return Appended::off;
     for (int attempt = 0; attempt < 3; attempt++) {
         open_file = remember(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
-        struct stat file;
+        struct stat file, named;
         if (open_file >= 0 && fstat(open_file, &file) == 0 && file.st_size >= first_entry)
             return Appended::kept;
-        // a file that lost its header with the power: not deleted, for another session may have replaced it just now
-        if (open_file >= 0)
-            put_away(database);
-        else if (errno != ENOENT)
+        if (open_file < 0 && errno != ENOENT)
             return Appended::failed;
+        // A file that lost its header with the power is put away by the one session that locks it, while the name is
+        // still its own: a new one must not be, for others already write to that.
+        if (open_file >= 0 && flock(open_file, LOCK_EX | LOCK_NB) == 0 && stat(path, &named) == 0 &&
+            named.st_ino == file.st_ino)
+            put_away(database);
         forget(&open_file);
         create_open_file(database);
     }

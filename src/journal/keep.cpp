@@ -99,6 +99,11 @@ bool keep(const Report &report, pg_uuid_t *id) {
     return result == Appended::kept;
 }
 
+void name_application(Report *report) {
+    if (application_name != nullptr && *application_name != '\0')
+        (*report)[Field::application_name] = view(application_name);
+}
+
 void describe(const ErrorData &error, Report *report) {
     Report &to = *report;
     to.sqlstate = error.sqlerrcode;
@@ -110,8 +115,7 @@ void describe(const ErrorData &error, Report *report) {
     to[Field::table] = view(error.table_name);
     to[Field::column] = view(error.column_name);
     to[Field::constraint] = view(error.constraint_name);
-    if (application_name != nullptr && *application_name != '\0')
-        to[Field::application_name] = view(application_name);
+    name_application(report);
     if (capture_query)
         to[Field::query] = view(debug_query_string);
 }

@@ -17,6 +17,9 @@ extern uint64 logged_count;
 // column.
 void describe(const ErrorData &error, Report *report);
 
+// Fills in the application_name of this session.
+void name_application(Report *report);
+
 // How the table is told of errors that could not be kept; `message` holds the text.
 void describe_losses(uint64 losses, char (&message)[192], Report *report);
 

@@ -130,7 +130,9 @@ void start(Watched *database, TimestampTz now) {
                              database->database),
                       errhint("Raise max_worker_processes.")));
     set_trouble(database->database, no_worker);
-    back_off(database, now, after_trouble);
+    // not longer and longer: there is a place as soon as some writer ends
+    database->failures = 1;
+    database->not_before = now + after_trouble;
 }
 
 enum class Database { gone, closed, there };

@@ -178,7 +178,7 @@ Jsonb *logged_context(const Report &report) {
 // What kind of error it is: the caller's word, or the SQLSTATE's name.
 Datum error_type(const Report &report) {
     if (report.source == Source::logged)
-        return text_datum(repaired(report[Field::type]));
+        return text_datum(storable(report[Field::type], true));
     const char *name = condition_name(report.sqlstate);
     return CStringGetTextDatum(name == nullptr ? unpack_sql_state(report.sqlstate) : name);
 }

@@ -30,7 +30,7 @@ struct Shared {
     std::atomic<uint64> counters[counter_count];
     std::atomic<Latch *> launcher;
     std::atomic<bool> woken; // somebody has woken the launcher, and it has not looked yet
-    Place places[64];
+    Place places[256];
     slock_t rate_lock; // for what follows
     Allowance allowances[64];
 };

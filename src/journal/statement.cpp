@@ -21,11 +21,37 @@ void defer_nothing() {
     AfterTriggerSetState(all_immediate);
 }
 
+// Whether a superuser's table has a trigger with a function of somebody who is none: who was granted TRIGGER on it, be
+// it by a GRANT on all tables of the schema, is not to have a superuser run his function.
+static bool has_stranger_trigger(Oid table, Oid owner) {
+    if (!superuser_arg(owner))
+        return false;
+    Relation relation = table_open(table, RowExclusiveLock);
+    const TriggerDesc *triggers = relation->trigdesc;
+    bool found = false;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
+        const HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(triggers->triggers[i].tgfoid));
+        if (!HeapTupleIsValid(tuple))
+            continue;
+        found = found || !superuser_arg(reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner);
+        ReleaseSysCache(tuple);
+    }
+    table_close(relation, NoLock);
+    return found;
+}
+
+// Sets something until the acting ends.
+static void set_for_now(const char *name, const char *value) {
+    (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 Acting act_as_owner(Oid table) {
-    const pg::Caller caller = pg::enter_owner(owner_of(table), SECURITY_RESTRICTED_OPERATION);
+    const Oid owner = owner_of(table);
+    const pg::Caller caller = pg::enter_owner(owner, SECURITY_RESTRICTED_OPERATION);
     const int settings = NewGUCNestLevel();
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
+    set_for_now("search_path", "pg_catalog, pg_temp");
+    if (has_stranger_trigger(table, owner))
+        set_for_now("session_replication_role", "replica");
     return {caller.role, caller.security, settings};
 }
 

@@ -17,6 +17,7 @@ struct Acting {
 void defer_nothing();
 
 // Becomes the owner of a table, with a search_path and settings of his own, and nothing that could outlast him.
+// Triggers of others are not fired where the owner is a superuser.
 Acting act_as_owner(Oid table);
 
 // Runs what triggers deferred all the same, takes back what they set, and becomes the writer again.

@@ -46,6 +46,7 @@ bool is_nil(const pg_uuid_t &id) {
 // Settings on which the journal must not depend, whatever the database or the role has.
 void pin_settings() {
     constexpr const char *settings[][2] = {
+        {"role", "none"},
         {"search_path", "pg_catalog, pg_temp"},
         {"statement_timeout", "0"},
         {"lock_timeout", lock_patience},

@@ -302,6 +302,28 @@ drained($node, 'app');
 is(rows("id = '$elsewhere' OR error_message ~ 'elsewhere'"), '0|', 'errors of another database are not here');
 is(ask($node, 'other', q{SELECT string_agg(source, ' ' ORDER BY source) FROM monitoring.system_errors}), 'logged uncaught', 'but there');
 
+# --- a GRANT of everything on a superuser's table is not a superuser's rights ---
+
+ask($node, 'other', q{
+CREATE SCHEMA lowland AUTHORIZATION low;
+GRANT ALL ON ALL TABLES IN SCHEMA monitoring TO low;
+SET ROLE low;
+CREATE FUNCTION lowland.lift() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'ALTER ROLE low SUPERUSER'; RETURN new; END $$;
+CREATE TRIGGER lift BEFORE INSERT ON monitoring.system_errors FOR EACH ROW EXECUTE FUNCTION lowland.lift();
+CREATE TRIGGER lift BEFORE INSERT ON monitoring.quarantined_errors FOR EACH ROW EXECUTE FUNCTION lowland.lift();
+RESET ROLE;
+CREATE FUNCTION public.mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.resolution := 'marked'; RETURN new; END $$;
+SELECT monitoring.log_error('granted', 'one')});
+drained($node, 'other');
+is(ask($node, 'other', q{SELECT count(*), (SELECT rolsuper FROM pg_roles WHERE rolname = 'low') FROM monitoring.system_errors WHERE error_type = 'granted'}), '1|f',
+	"who was granted TRIGGER on a superuser's table has nobody run his function, and the row is stored");
+ask($node, 'other', q{
+DROP TRIGGER lift ON monitoring.system_errors;
+CREATE TRIGGER mark BEFORE INSERT ON monitoring.system_errors FOR EACH ROW EXECUTE FUNCTION public.mark();
+SELECT monitoring.log_error('granted', 'two')});
+drained($node, 'other');
+is(ask($node, 'other', q{SELECT resolution FROM monitoring.system_errors WHERE error_message = 'two'}), 'marked', "a superuser's own trigger runs");
+
 settled($node, 'at the end');
 $node->stop;
 done_testing();
