@@ -34,21 +34,34 @@ GRANT SELECT ON monitoring.unresolved_errors, monitoring.errors_by_day, monitori
 CREATE FUNCTION lifeguard.change_safely(relation regclass) RETURNS regclass
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  owner constant regrole := (SELECT relowner FROM pg_class WHERE oid = relation);
+  owner   constant regrole := (SELECT relowner FROM pg_class WHERE oid = relation);
+  trigger record;
 BEGIN
   IF relation IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'change_safely: relation is a table, not NULL';
   END IF;
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = owner) THEN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    RETURN relation;
+  END IF;
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE oid = owner) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG204',
       MESSAGE = format('%s belongs to %s: what that role put on it would run as the superuser %s', relation, owner, current_user),
       DETAIL = jsonb_build_object('table', relation, 'owner', owner),
       HINT = format('SET ROLE %s; first.', owner);
   END IF;
+  SELECT t.tgname AS name, r.rolname AS role INTO trigger
+    FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_roles r ON r.oid = p.proowner
+   WHERE t.tgrelid = relation AND NOT r.rolsuper LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG204',
+      MESSAGE = format('the trigger %I on %s would run a function of %I as the superuser %s', trigger.name, relation, trigger.role, current_user),
+      DETAIL = jsonb_build_object('table', relation, 'trigger', trigger.name, 'role', trigger.role),
+      HINT = format('DROP TRIGGER %I ON %s; if it is not meant to be there. Else give its function to a superuser.', trigger.name, relation);
+  END IF;
   RETURN relation;
 END $$;
 COMMENT ON FUNCTION lifeguard.change_safely(regclass) IS
-'The table, for somebody who is about to change it. Raises LG204 for a superuser when it belongs to a role that is none, 22004 (null).';
+'The table, for somebody who is about to change it. Raises LG204 for a superuser when it belongs to a role that is none, or has a trigger with a function of one; 22004 (null).';
 
 CREATE FUNCTION monitoring.resolve(id uuid, note text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

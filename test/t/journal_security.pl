@@ -317,6 +317,7 @@ SELECT monitoring.log_error('granted', 'one')});
 drained($node, 'other');
 is(ask($node, 'other', q{SELECT count(*), (SELECT rolsuper FROM pg_roles WHERE rolname = 'low') FROM monitoring.system_errors WHERE error_type = 'granted'}), '1|f',
 	"who was granted TRIGGER on a superuser's table has nobody run his function, and the row is stored");
+like(said($node, 'other', 'SELECT monitoring.prune_errors()'), qr/ERROR:  the trigger lift on monitoring.system_errors would run a function of low/, 'nor does a superuser by what he calls');
 ask($node, 'other', q{
 DROP TRIGGER lift ON monitoring.system_errors;
 CREATE TRIGGER mark BEFORE INSERT ON monitoring.system_errors FOR EACH ROW EXECUTE FUNCTION public.mark();
