@@ -85,6 +85,11 @@ constexpr size_t longest(Field field) {
 // No entry is longer than this.
 constexpr size_t max_entry = 80 * 1024;
 
+// A text as a report has it; nobody needs to know the length of one that will be cut anyway.
+inline std::string_view view(const char *text) {
+    return text == nullptr ? std::string_view() : std::string_view(text, strnlen(text, max_entry));
+}
+
 // An entry in its file form, in a static buffer.
 struct Encoded {
     std::string_view bytes;

@@ -70,6 +70,15 @@ bool is_durable() {
     return durability == static_cast<int>(Durability::fsync);
 }
 
+// Makes the name of a database's open file last.
+void sync_folders(Oid database) {
+    Path folder;
+    folder_of(folder, database);
+    sync_path(folder);
+    sync_path(folder_name);
+    sync_path(".");
+}
+
 // --- closed files ---
 
 // The number that a closed file has for a name; 0 for another file.
@@ -161,10 +170,8 @@ void create_open_file(Oid database) {
     if (whole && is_durable())
         fsync(descriptor);
     close(descriptor);
-    if (whole && link(draft, path) == 0 && is_durable()) {
-        sync_path(folder);
-        sync_path(folder_name);
-    }
+    if (whole && link(draft, path) != 0)
+        errno = 0; // somebody was first; or it cannot be done, as who opens the file will find out
     unlink(draft);
 }
 
@@ -178,8 +185,11 @@ Appended open_for_append(Oid database, const Gate *gate) {
     for (int attempt = 0; attempt < 3; attempt++) {
         open_file = remember(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
         struct stat file, named;
-        if (open_file >= 0 && fstat(open_file, &file) == 0 && file.st_size >= first_entry)
+        if (open_file >= 0 && fstat(open_file, &file) == 0 && file.st_size >= first_entry) {
+            if (is_durable()) // also a file that a session made which is not
+                sync_folders(database);
             return Appended::kept;
+        }
         if (open_file < 0 && errno != ENOENT)
             return Appended::failed;
         // A file that lost its header with the power is put away by the one session that locks it, while the name is
@@ -360,8 +370,9 @@ void release(ClosedFile *file) {
 }
 
 void remove(ClosedFile *file) {
-    // emptied first: sessions that still have it open would keep its space
-    if (ftruncate(file->descriptor, 0) != 0)
+    // emptied first: sessions that still have it open would keep its space; and for good: what is stored and forgotten
+    // must not come back after a loss of power
+    if (ftruncate(file->descriptor, 0) != 0 || pg_fsync(file->descriptor) != 0)
         ereport(LOG, (errcode_for_file_access(), errmsg("could not empty file \"%s\": %m", file->path)));
     unlink(file->path);
     forget(&file->descriptor);

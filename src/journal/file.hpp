@@ -35,6 +35,12 @@ struct ClosedFile {
     off_t size;
 };
 
+// Whether a file's id was lost, or there is no file.
+inline bool is_nil(const pg_uuid_t &id) {
+    constexpr pg_uuid_t nil = {};
+    return memcmp(&id, &nil, sizeof nil) == 0;
+}
+
 // Renames the open file to the next number, so that sessions begin another. False when there is nothing in it.
 bool close_open_file(Oid database);
 

@@ -20,11 +20,6 @@ bool is_keeping = false;
 // An entry was written and no launcher sees to a writer: this session will, as soon as it may take locks.
 bool writer_is_wanted = false;
 
-// A text as the encoder wants it; nobody needs to know the length of one that will be cut anyway.
-std::string_view view(const char *text) {
-    return text == nullptr ? std::string_view() : std::string_view(text, strnlen(text, max_entry));
-}
-
 // Where no writer sees what this session has lost, the session tells it itself, as soon as something can be kept again.
 void tell_losses() {
     const uint64 losses = take_losses(MyDatabaseId);
@@ -58,8 +53,7 @@ void on_log(ErrorData *error) {
 void at_transaction_end(XactEvent event, void *) {
     const bool has_ended = event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE;
     if (has_ended && writer_is_wanted && !proc_exit_inprogress) {
-        writer_is_wanted = false;
-        start_writer();
+        writer_is_wanted = !start_writer();
     }
 }
 

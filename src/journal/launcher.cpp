@@ -39,6 +39,7 @@ TimestampTz tidy_at = 0; // when folders of dropped databases are looked for
 struct Look {
     TimestampTz now;
     TimestampTz next; // when there will be something to do
+    bool is_crowded;  // a database waits because too many have writers
 };
 
 // The background worker that runs one of our main functions.
@@ -87,6 +88,19 @@ void unwatch(Oid database) {
         pfree(gone);
         return;
     }
+}
+
+// How many writers we have.
+int running_writers() {
+    int count = 0;
+    for (const Watched *known = watched; known != nullptr; known = known->next)
+        count += known->writer != nullptr ? 1 : 0;
+    return count;
+}
+
+// How many there may be: parallel queries and other extensions need workers, too.
+int most_writers() {
+    return Max(1, max_worker_processes / 4);
 }
 
 // Waits longer after each failure in a row, at first so long.
@@ -160,6 +174,8 @@ void attend(Watched *database, Look *look) {
             look->next = Min(look->next, look->now + wanted_ms * 1000);
         else if (writer_runs(database->database))
             look->next = Min(look->next, look->now + USECS_PER_SEC); // somebody else's: its end does not wake us
+        else if (running_writers() >= most_writers())
+            look->is_crowded = true; // the end of any wakes us
         else
             start(database, look->now);
     }
@@ -235,13 +251,14 @@ void look_around(Look *look) {
     if (IsTransactionState())
         CommitTransactionCommand();
     MemoryContextSwitchTo(home);
+    set_crowded(look->is_crowded);
     look->next = Min(look->next, tidy_at);
 }
 
 // One round, which survives an error; milliseconds until the next.
 long go_round(MemoryContext memory) {
     const TimestampTz now = GetCurrentTimestamp();
-    Look look = {now, now + idle_ms * 1000};
+    Look look = {now, now + idle_ms * 1000, false};
     MemoryContextSwitchTo(memory);
     PG_TRY();
     {

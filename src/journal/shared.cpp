@@ -29,6 +29,7 @@ struct Allowance {
 struct Shared {
     std::atomic<uint64> counters[counter_count];
     std::atomic<Latch *> launcher;
+    std::atomic<bool> crowded;
     std::atomic<bool> woken; // somebody has woken the launcher, and it has not looked yet
     Place places[256];
     slock_t rate_lock; // for what follows
@@ -134,6 +135,14 @@ void be_wakeable() {
 
 bool launcher_runs() {
     return shared->launcher != nullptr;
+}
+
+void set_crowded(bool is_crowded) {
+    shared->crowded = is_crowded;
+}
+
+bool is_crowded() {
+    return shared->crowded;
 }
 
 bool within_rate(Oid role, int rate) {

@@ -56,6 +56,10 @@ void set_launcher(Latch *latch);
 void be_wakeable();
 bool launcher_runs();
 
+// Whether databases wait for a writer because as many run as may: those that have nothing to do end at once then.
+void set_crowded(bool is_crowded);
+bool is_crowded();
+
 // Whether a role may make one more call now, at `rate` a second (ten seconds' worth at once).
 bool within_rate(Oid role, int rate);
 

@@ -101,12 +101,6 @@ off_t stored_offset(const pg_uuid_t &file) {
     return isnull ? 0 : static_cast<off_t>(DatumGetInt64(offset));
 }
 
-// Whether a file's id was lost, or there is no file.
-bool is_nil(const pg_uuid_t &id) {
-    constexpr pg_uuid_t nil = {};
-    return memcmp(&id, &nil, sizeof nil) == 0;
-}
-
 // Tells in a row what could not be kept.
 void add_losses(Batch *batch, Rows *rows) {
     Entry entry = {};

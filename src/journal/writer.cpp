@@ -37,12 +37,6 @@ struct Writer {
 
 Writer writer;
 
-// Whether an id is there.
-bool is_nil(const pg_uuid_t &id) {
-    constexpr pg_uuid_t nil = {};
-    return memcmp(&id, &nil, sizeof nil) == 0;
-}
-
 // Settings on which the journal must not depend, whatever the database or the role has.
 void pin_settings() {
     constexpr const char *settings[][2] = {
@@ -51,18 +45,20 @@ void pin_settings() {
         {"statement_timeout", "0"},
         {"lock_timeout", lock_patience},
         {"idle_in_transaction_session_timeout", "0"},
+        {"transaction_timeout", "0"}, // since 17
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
         {"default_transaction_deferrable", "off"},
-        {"synchronous_commit",
-         "local"}, // a standby that is away must hold up neither errors nor who wants the database
+        // a standby that is away must hold up neither errors nor who wants the database
+        {"synchronous_commit", "local"},
         {"session_replication_role", "origin"},
         {"row_security", "on"},
         {"jit", "off"},
         {"application_name", "lifeguard writer"},
     };
     for (const auto &setting : settings)
-        SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
+        if (GetConfigOption(setting[0], true, false) != nullptr)
+            SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 // Does what signals asked for.
@@ -331,7 +327,7 @@ void wait_for_entries() {
     if (look.is_wanted || error != nullptr)
         proc_exit(0);
     const TimestampTz idle = GetCurrentTimestamp() - writer.worked;
-    if (idle > idle_us) {
+    if (idle > (is_crowded() ? 0 : idle_us)) {
         if (!is_nil(writer.stored_file))
             work();
         unlock_as_writer(); // from here on, who keeps an error starts the next writer

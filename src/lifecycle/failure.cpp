@@ -22,13 +22,9 @@ static uint64 hash_error(const ErrorData &error) {
     return hash;
 }
 
-// A text of a report; without data when there is none.
-static std::string_view view(const char *text) {
-    return text == nullptr ? std::string_view() : std::string_view(text);
-}
-
 bool keep_failure(const Attempt &attempt, const ErrorData &error) {
     using journal::Field;
+    using journal::view;
     const uint64 hash = hash_error(error);
     if (hash == last.hash && attempt.depth < last.depth)
         return last.kept;
