@@ -17,7 +17,7 @@ bool begins = false;
 void at_commit(XactEvent event, void *) {
     if (event == XACT_EVENT_COMMIT && begins)
         turn_on(MyDatabaseId);
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
         begins = false;
 }
 

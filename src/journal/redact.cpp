@@ -1,6 +1,7 @@
 #include "pg/owner.hpp"
 #include "pg/subtransaction.hpp"
 #include "journal/redact.hpp"
+#include "journal/statement.hpp"
 
 namespace lifeguard::journal {
 
@@ -90,13 +91,21 @@ void call_redact(void *argument) {
     pg::leave_owner(caller);
 }
 
+// Redacts the value; false when that cannot be done, and will not be later: then it must not be stored as it is.
+bool redact(Call *call) {
+    ErrorData *error = pg::try_in_subtransaction(call_redact, call);
+    if (error != nullptr && may_pass(error->sqlerrcode))
+        ReThrowError(error);
+    return error == nullptr;
+}
+
 } // namespace
 
 std::string_view redacted(std::string_view given) {
     if (!is_suspicious(given))
         return given;
     Call call = {TEXTOID, PointerGetDatum(cstring_to_text_with_len(given.data(), static_cast<int>(given.size())))};
-    if (pg::try_in_subtransaction(call_redact, &call) != nullptr)
+    if (!redact(&call))
         return "(not kept: monitoring.redact failed)";
     const text *clean = DatumGetTextPP(call.value);
     return std::string_view(VARDATA_ANY(clean), VARSIZE_ANY_EXHDR(clean));
@@ -106,7 +115,7 @@ Jsonb *redacted(Jsonb *object) {
     if (!is_suspicious(std::string_view(reinterpret_cast<const char *>(object), VARSIZE(object))))
         return object;
     Call call = {JSONBOID, JsonbPGetDatum(object)};
-    if (pg::try_in_subtransaction(call_redact, &call) != nullptr)
+    if (!redact(&call))
         call.value =
             DirectFunctionCall1(jsonb_in, CStringGetDatum(R"({"redacted": "not kept: monitoring.redact failed"})"));
     return DatumGetJsonbP(call.value);

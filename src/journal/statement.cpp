@@ -105,6 +105,19 @@ uint64 run(Statement *statement, Datum *values, const char *nulls) {
     return SPI_processed;
 }
 
+bool may_pass(int sqlstate) {
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+    case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
+    case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
+    case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
+    case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
+    case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
+        return true;
+    default:
+        return sqlstate == ERRCODE_DATA_CORRUPTED || sqlstate == ERRCODE_INDEX_CORRUPTED;
+    }
+}
+
 Oid find_table(const char *schema, const char *name) {
     const Oid table = get_relname_relid(name, get_namespace_oid(schema, false));
     if (!OidIsValid(table))

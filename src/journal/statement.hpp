@@ -47,6 +47,9 @@ Statement *prepared_for(Oid table, TableStatement *statement);
 // Runs it; the number of rows.
 uint64 run(Statement *statement, Datum *values, const char *nulls = nullptr);
 
+// Whether an error has nothing to do with the rows, and may be gone when they are tried again.
+bool may_pass(int sqlstate);
+
 // A table of the extension, by name; raises when it is gone.
 Oid find_table(const char *schema, const char *name);
 

@@ -1,6 +1,7 @@
 #include "journal/file.hpp"
 #include "journal/keep.hpp"
 #include "journal/shared.hpp"
+#include "journal/statement.hpp"
 #include "journal/store.hpp"
 #include "journal/writer.hpp"
 
@@ -188,20 +189,6 @@ void look_again(void *is_there) {
 }
 
 // --- storing ---
-
-// Whether an error has nothing to do with the rows, and may be gone when they are tried again.
-bool may_pass(int sqlstate) {
-    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
-    case ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK):
-    case ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES):
-    case ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE):
-    case ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION):
-    case ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR):
-        return true;
-    default:
-        return sqlstate == ERRCODE_DATA_CORRUPTED || sqlstate == ERRCODE_INDEX_CORRUPTED;
-    }
-}
 
 // Counts what was committed.
 void count_batch(const Batch &batch) {
