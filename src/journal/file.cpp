@@ -30,9 +30,11 @@ constexpr mode_t file_mode = S_IRUSR | S_IWUSR;
 
 using Path = char[MAXPGPATH];
 
-// The path of a database's folder; server processes live in the data directory. pg_rewind leaves out what is below a
-// folder of such a name, and the others what is below the outer one.
-void folder_of(Path path, Oid database) {
+// Names that begin so are left alone by restarts and left out by base backups; by pg_rewind only below a folder.
+constexpr const char *folder_name = "pgsql_tmp_lifeguard";
+
+// The path of a database's folder; server processes live in the data directory.
+void folder_path(Path path, Oid database) {
     snprintf(path, MAXPGPATH, "%s/pgsql_tmp_%u", folder_name, database);
 }
 
@@ -73,7 +75,7 @@ bool is_durable() {
 // Makes the name of a database's open file last.
 void sync_folders(Oid database) {
     Path folder;
-    folder_of(folder, database);
+    folder_path(folder, database);
     sync_path(folder);
     sync_path(folder_name);
     sync_path(".");
@@ -91,7 +93,7 @@ uint32 number_of(const char *name) {
 // Calls visit for each file in a database's folder.
 void for_each_file(Oid database, void (*visit)(const char *name, void *argument), void *argument) {
     Path folder;
-    folder_of(folder, database);
+    folder_path(folder, database);
     DIR *const directory = opendir(folder);
     if (directory == nullptr)
         return;
@@ -151,7 +153,7 @@ uint32 open_turn = 0;
 void create_open_file(Oid database) {
     Path folder, draft, path;
     char name[32];
-    folder_of(folder, database);
+    folder_path(folder, database);
     mkdir(folder_name, S_IRWXU);
     mkdir(folder, S_IRWXU);
     snprintf(name, sizeof name, "draft.%d", MyProcPid);
@@ -271,6 +273,12 @@ bool lock_alone(Oid database, int descriptor) {
 int writer_lock = -1;
 
 } // namespace
+
+char *folder_of(Oid database) {
+    Path folder;
+    folder_path(folder, database);
+    return pstrdup(folder);
+}
 
 bool is_off(Oid database) {
     Path path;
@@ -483,7 +491,7 @@ void remove_folder(Oid database) {
                 unlink(path);
         },
         &database);
-    folder_of(folder, database);
+    folder_path(folder, database);
     rmdir(folder);
 }
 

@@ -14,8 +14,8 @@
 
 namespace lifeguard::journal {
 
-// The names start so that restarts leave them alone, and base backups and pg_rewind leave them out.
-constexpr const char *folder_name = "pgsql_tmp_lifeguard";
+// A database's folder, below the data directory; for people, in the current memory.
+char *folder_of(Oid database);
 
 enum class Appended { kept, off, full, failed };
 

@@ -118,7 +118,7 @@ LG_FUNCTION(lifeguard_journal_state) {
     Datum values[7];
     bool nulls[7] = {};
     values[0] = CStringGetTextDatum(level());
-    values[1] = CStringGetTextDatum(psprintf("%s/pgsql_tmp_%u", folder_name, MyDatabaseId));
+    values[1] = CStringGetTextDatum(folder_of(MyDatabaseId));
     values[2] = Int64GetDatum(static_cast<int64>(bytes_waiting(MyDatabaseId)));
     values[3] = BoolGetDatum(writer_runs(MyDatabaseId));
     values[4] = BoolGetDatum(launcher_runs());

@@ -52,9 +52,8 @@ void on_log(ErrorData *error) {
 // At a transaction's end, starts the writer that the log hook could not start.
 void at_transaction_end(XactEvent event, void *) {
     const bool has_ended = event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE;
-    if (has_ended && writer_is_wanted && !proc_exit_inprogress) {
+    if (has_ended && writer_is_wanted && !proc_exit_inprogress)
         writer_is_wanted = !start_writer();
-    }
 }
 
 } // namespace

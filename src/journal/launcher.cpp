@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "journal/file.hpp"
 #include "journal/keep.hpp"
 #include "journal/launcher.hpp"
@@ -193,25 +195,42 @@ void look_into(Oid database, Look *look) {
         attend(watch(database), look);
 }
 
-// The databases that have a folder, in an array of the current memory.
+// A database that has a folder, and when its last writer was started.
+struct Folder {
+    Oid database;
+    TimestampTz started;
+};
+
+// Such databases, in an array of the current memory.
 struct Folders {
-    Oid *databases;
+    Folder *folders;
     int count, capacity;
 };
 
+// When a database's last writer was started; 0: none was.
+TimestampTz last_start(Oid database) {
+    for (const Watched *known = watched; known != nullptr; known = known->next)
+        if (known->database == database)
+            return known->started;
+    return 0;
+}
+
+// Lists them, those that have waited longest for a writer first: when there are too few, all get their turn.
 Folders list_folders() {
-    Folders folders = {static_cast<Oid *>(palloc(64 * sizeof(Oid))), 0, 64};
+    Folders list = {static_cast<Folder *>(palloc(64 * sizeof(Folder))), 0, 64};
     for_each_folder(
         [](Oid database, void *argument) {
-            auto &list = *static_cast<Folders *>(argument);
-            if (list.count == list.capacity) {
-                list.capacity *= 2;
-                list.databases = static_cast<Oid *>(repalloc(list.databases, list.capacity * sizeof(Oid)));
+            auto &more = *static_cast<Folders *>(argument);
+            if (more.count == more.capacity) {
+                more.capacity *= 2;
+                more.folders = static_cast<Folder *>(repalloc(more.folders, more.capacity * sizeof(Folder)));
             }
-            list.databases[list.count++] = database;
+            more.folders[more.count++] = Folder{database, last_start(database)};
         },
-        &folders);
-    return folders;
+        &list);
+    std::sort(list.folders, list.folders + list.count,
+              [](const Folder &one, const Folder &other) { return one.started < other.started; });
+    return list;
 }
 
 // Notices writers that have ended.
@@ -240,13 +259,14 @@ void look_around(Look *look) {
     const bool tidies = look->now >= tidy_at || tidy_at - look->now > idle_ms * 1000;
     if (tidies)
         tidy_at = look->now + idle_ms * 1000;
-    const Folders folders = list_folders();
-    for (int i = 0; i < folders.count; i++) {
-        if (!tidies && !has_entries(folders.databases[i]))
+    const Folders list = list_folders();
+    for (int i = 0; i < list.count; i++) {
+        const Oid database = list.folders[i].database;
+        if (!tidies && !has_entries(database))
             continue;
         if (!IsTransactionState())
             StartTransactionCommand();
-        look_into(folders.databases[i], look);
+        look_into(database, look);
     }
     if (IsTransactionState())
         CommitTransactionCommand();

@@ -35,7 +35,7 @@ size_t size_of(const JsonbValue &value) {
     }
 }
 
-// The members of a long object that fit into an entry, in their order, the small ones first to be looked at.
+// The members of a long object that fit into an entry, in their order; those that do not are passed over.
 Jsonb *fitting_members(Jsonb *context) {
     size_t left = longest(Field::user_context) / 2; // the estimates are rough
     JsonbParseState *state = nullptr;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr long poll_ms = 50;                       // between two looks for entries; gathers those of a storm
 constexpr TimestampTz idle_us = 2 * USECS_PER_SEC; // without entries, until the writer ends
+constexpr TimestampTz turn_us = 2 * USECS_PER_SEC; // at work, until it makes room for another database's
 constexpr int patience_ms = 3000;                  // with one batch: who waits for the database waits for five seconds
 constexpr const char *lock_patience = "2s";        // with a lock
 constexpr TimestampTz quick_us = 500000;           // a batch that takes no longer may be followed by a larger one
@@ -34,6 +35,7 @@ struct Writer {
     bool avoid_locked;     // somebody kept a row locked for long
     TimestampTz swapped;   // when the open file was closed last
     TimestampTz worked;    // when there was something to do last
+    TimestampTz started;
 };
 
 Writer writer;
@@ -322,8 +324,8 @@ void wait_for_entries() {
             proc_exit(0);
     }
     if (idle > 2 * idle_us)
-        give_up(psprintf("a file in %s/pgsql_tmp_%u cannot be opened, or a stopped process keeps it locked",
-                         folder_name, writer.database));
+        give_up(psprintf("a file in %s cannot be opened, or a stopped process keeps it locked",
+                         folder_of(writer.database)));
     pause(poll_ms);
 }
 
@@ -337,6 +339,8 @@ void go_round() {
     }
     work();
     writer.worked = GetCurrentTimestamp();
+    if (is_crowded() && writer.worked - writer.started > turn_us)
+        proc_exit(0); // the launcher comes back to this database when the others had their turn
 }
 
 } // namespace
@@ -378,7 +382,7 @@ void lifeguard_writer_main(Datum database) {
     writer.forget_others = true;
     MemoryContextSwitchTo(writer.memory);
     writer.is_in_trouble = get_trouble(writer.database) != nullptr;
-    writer.worked = GetCurrentTimestamp();
+    writer.started = writer.worked = GetCurrentTimestamp();
     for (;;) {
         heed_signals();
         go_round();

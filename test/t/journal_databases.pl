@@ -247,4 +247,22 @@ unlike(slurp_file($node->logfile), qr/^.*(?:lifeguard (?:writer|launcher) (?:ERR
 my %alive = map { $_ => 1 } split /\n/, ask($node, 'postgres', 'SELECT oid FROM pg_database');
 ok(eventually(sub { !grep { !$alive{$_} } map { s/.*_//r } glob $node->data_dir . '/pgsql_tmp_lifeguard/pgsql_tmp_*' }, 10), 'no folder is left of a database that was dropped');
 $node->stop;
+
+# --- more databases that never stop failing than there may be writers: they take turns ---
+
+my $few = journal_server('few', "max_worker_processes = 4\n");
+my @busy = qw(one two three);
+install($few, $_) for @busy;
+my @storms = map { start_client($few, $_, "storm_$_", 200_000, sub { return "SELECT 'kept $_[0] $_[1] ' || monitoring.log_error('client', 'kept $_[0] $_[1]');" }) } @busy;
+my %rows = map { $_ => 0 } @busy;
+my $more = sub { my $database = shift; my $is = ask($few, $database, 'SELECT count(*) FROM monitoring.system_errors'); my $grew = $is > $rows{$database}; $rows{$database} = $is; return $grew; };
+for my $turn (1, 2)
+{
+	for my $database (@busy) { ok(eventually(sub { $more->($database) }, 10), "few workers, turn $turn: errors of database $database are stored"); }
+	cmp_ok(ask($few, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'lifeguard writer'}), '<=', 1, "few workers, turn $turn: by one writer at a time");
+}
+stop_client($_) for @storms;
+drained($few, $_) for @busy;
+is_once($few, $busy[$_], "few workers: database $busy[$_]", $storms[$_]) for 0 .. 2;
+$few->stop;
 done_testing();
