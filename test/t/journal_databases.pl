@@ -248,21 +248,27 @@ my %alive = map { $_ => 1 } split /\n/, ask($node, 'postgres', 'SELECT oid FROM 
 ok(eventually(sub { !grep { !$alive{$_} } map { s/.*_//r } glob $node->data_dir . '/pgsql_tmp_lifeguard/pgsql_tmp_*' }, 10), 'no folder is left of a database that was dropped');
 $node->stop;
 
-# --- more databases that never stop failing than there may be writers: they take turns ---
+# --- a database whose writer never comes to an end, and place for one writer: the others have their turn ---
 
 my $few = journal_server('few', "max_worker_processes = 4\n");
-my @busy = qw(one two three);
-install($few, $_) for @busy;
-my @storms = map { start_client($few, $_, "storm_$_", 200_000, sub { return "SELECT 'kept $_[0] $_[1] ' || monitoring.log_error('client', 'kept $_[0] $_[1]');" }) } @busy;
-my %rows = map { $_ => 0 } @busy;
-my $more = sub { my $database = shift; my $is = ask($few, $database, 'SELECT count(*) FROM monitoring.system_errors'); my $grew = $is > $rows{$database}; $rows{$database} = $is; return $grew; };
+install($few, $_) for qw(slow one two);
+ask($few, 'slow', q{
+CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.005); RETURN new; END $$;
+CREATE TRIGGER dawdle BEFORE INSERT ON monitoring.system_errors FOR EACH ROW EXECUTE FUNCTION public.dawdle();
+SELECT count(monitoring.log_error('slow', i::text)) FROM generate_series(1, 20000) AS i});
+ok(eventually(sub { ask($few, 'slow', 'SELECT count(*) > 0 FROM monitoring.system_errors') eq 't' }), 'place for one writer: a hundred seconds of work have begun');
 for my $turn (1, 2)
 {
-	for my $database (@busy) { ok(eventually(sub { $more->($database) }, 10), "few workers, turn $turn: errors of database $database are stored"); }
-	cmp_ok(ask($few, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'lifeguard writer'}), '<=', 1, "few workers, turn $turn: by one writer at a time");
+	for my $database (qw(one two))
+	{
+		my $id = ask($few, $database, "SELECT monitoring.log_error('quick', 'turn $turn')");
+		ok(eventually(sub { ask($few, $database, "SELECT count(*) FROM monitoring.system_errors WHERE id = '$id'") == 1 }, 15), "place for one writer, turn $turn: an error of database $database is stored");
+	}
+	cmp_ok(ask($few, 'postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'lifeguard writer'}), '<=', 1, "place for one writer, turn $turn: and there is no second");
 }
-stop_client($_) for @storms;
-drained($few, $_) for @busy;
-is_once($few, $busy[$_], "few workers: database $busy[$_]", $storms[$_]) for 0 .. 2;
+cmp_ok(ask($few, 'slow', 'SELECT count(*) FROM monitoring.system_errors'), '<', 20_000, 'place for one writer: and all the while there was work left');
+ask($few, 'slow', 'DROP TRIGGER dawdle ON monitoring.system_errors');
+drained($few, 'slow');
+is(ask($few, 'slow', 'SELECT count(*), count(DISTINCT error_message) FROM monitoring.system_errors'), '20000|20000', 'place for one writer: nothing is lost or double');
 $few->stop;
 done_testing();
