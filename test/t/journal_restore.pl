@@ -38,7 +38,8 @@ SELECT * FROM monitoring.quarantined_errors ORDER BY id;
 SELECT * FROM monitoring.muted_functions ORDER BY 1});
 }
 my $expected = rows_of($node, 'app');
-like($expected, qr/swallowed\|1\|[^\n]*\|t\|.*uncaught\|3\|.*the reason.*hides.*known/s, 'there is something to restore');
+# which of two ids of repeated errors is the greater depends on the server
+like($expected, $_, 'there is something to restore') for qr/swallowed\|1\|[^\n]*\|t\|/, qr/uncaught\|3\|/, qr/the reason.*hides.*known/s;
 
 # A restored database has the rows, and goes on.
 sub works
