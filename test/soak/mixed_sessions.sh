@@ -152,9 +152,11 @@ for scope in club member; do
     ok "cap for the $scope: no deadlock" "$([ "$(deadlocks)" = 0 ] || echo "$(deadlocks) deadlocks")"
     ok "cap for the $scope: totals are exact" "$(sql -c "SELECT format('%s: %s', what, which) FROM test.wrong LIMIT 10")"
     ok "cap for the $scope: what moved is there" "$(sql -f "$work/moves" | head -n 10)"
+    sql -c 'SELECT DISTINCT reason FROM finance.weekly_earnings WHERE reason IS NOT NULL' >> "$work/met"
 done
 
-met=$(sql -c "SELECT string_agg(reason, ', ' ORDER BY reason) FROM (SELECT DISTINCT reason FROM finance.weekly_earnings) r")
+# of a kind that was met, the last may have been taken back at the end of one half
+met=$(sort -u "$work/met" | paste -sd , | sed 's/,/, /g')
 count=$(sql -c 'SELECT count(*) FROM lifeguard.history')
 ok "$count moves met every kind: $met" "$([ "$met" = 'excluded, month cap, pool, role' ] && [ "$count" -gt $((seconds * 100)) ] || echo "too few")"
 closed=$(sql -c "SELECT string_agg(DISTINCT status, ', ') FROM finance.payout_requests")
