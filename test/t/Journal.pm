@@ -145,7 +145,8 @@ sub settled
 		my $line = <$handle> // next;
 		my ($pid, $state, $parent) = $line =~ /^(\d+) \(.*\) (\S) (\d+)/ or next;
 		next unless $parent == $postmaster;
-		my $name = -r "/proc/$pid/cmdline" ? slurp_file("/proc/$pid/cmdline") : '';
+		open(my $command, '<', "/proc/$pid/cmdline") or next;   # it has ended meanwhile
+		my $name = <$command> // '';
 		push @unknown, $name if $name =~ /lifeguard/i && $known !~ /^$pid$/m;
 	}
 	return is("@unknown", '', "$when: and no process that the server does not know");
