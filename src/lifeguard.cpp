@@ -2,6 +2,7 @@
 #include "pg/server.hpp"
 
 #include "club/init.hpp"
+#include "guards/protected_columns.hpp"
 #include "guards/updated_at.hpp"
 #include "journal/journal.hpp"
 #include "lifecycle/lifecycle.hpp"
@@ -15,6 +16,7 @@ PGDLLEXPORT void _PG_init(void) {
     lifeguard::journal::init();
     lifeguard::rules::init();
     lifeguard::lifecycle::init();
+    lifeguard::guards::init_protected_columns();
     lifeguard::guards::init_updated_at();
     lifeguard::club::init();
     MarkGUCPrefixReserved("lifeguard");
