@@ -10,14 +10,14 @@ CREATE FUNCTION pg_temp.member(i int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ 
 CREATE FUNCTION pg_temp.film(i int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('10000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid $$;
 
 -- 1 Ann and 2 Bob were approved and paid, 3 Cid is an admin, 4 Dee was rejected, 5 Eve has no profile, 6 Fay has done nothing yet, 7 Gus waits and was an admin once
-INSERT INTO auth.users (id, email) SELECT pg_temp.member(i), i || '@example.org' FROM generate_series(1, 7) AS i;
-UPDATE auth_management.profiles SET full_name = 'Member ' || right(id::text, 1), gender = 'Female', age = 30, region = 'North', phone = '555', paypal_email = 'pay', stripe_customer_id = 'cus';
+INSERT INTO auth.users (id, email) SELECT pg_temp.member(i), i || '@secret.test' FROM generate_series(1, 7) AS i;
+UPDATE auth_management.profiles SET full_name = 'Member ' || right(id::text, 1), gender = 'Female', age = 30, region = 'North', phone = 'secret', paypal_email = 'pay@secret.test', stripe_customer_id = 'secret';
 DELETE FROM auth_management.profiles WHERE id = pg_temp.member(5);
 INSERT INTO auth_management.admin_roles (user_id, is_active) VALUES (pg_temp.member(3), true), (pg_temp.member(7), false);
 INSERT INTO auth_management.payout_exclusions (user_id, reason, ends_at) VALUES (pg_temp.member(1), 'once', now() + interval '1 us');
 INSERT INTO content.submissions (id, user_id, video_url, pull_up_count, age) SELECT pg_temp.film(i), pg_temp.member(i), 'https://youtu.be/' || i, 10, 30 FROM unnest('{1,2,4,7}'::int[]) AS i;
-UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 10 + right(id::text, 1)::int, notes = 'for the admins' WHERE id IN (pg_temp.film(1), pg_temp.film(2));
-UPDATE content.submissions SET status = 'rejected', notes = 'too dark' WHERE id = pg_temp.film(4);
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 10 + right(id::text, 1)::int, notes = 'secret' WHERE id IN (pg_temp.film(1), pg_temp.film(2));
+UPDATE content.submissions SET status = 'rejected', notes = 'secret' WHERE id = pg_temp.film(4);
 INSERT INTO communication.email_notifications (user_id, email_type) VALUES (pg_temp.member(1), 'hello');
 INSERT INTO communication.messages_log (id, user_id, type, created_at) VALUES (pg_temp.film(1), pg_temp.member(1), 'hello', now());
 
@@ -75,8 +75,8 @@ INSERT INTO expected VALUES
   ('content.submissions', 1, 'UPDATE %s SET status = ''rejected'', notes = ''x'' WHERE user_id = %L', '42501', 'LG002', '0', '1', '1'),
   ('content.submissions', 4, 'UPDATE %s SET notes = ''x'' WHERE user_id = %L', '42501', 'LG006', '0', '1', '1'),
   ('content.submissions', 4, 'UPDATE %s SET featured = true WHERE user_id = %L', '42501', 'LG006', '0', '1', '1'),
-  ('content.submissions', 4, 'UPDATE %s SET actual_pull_up_count = 99 WHERE user_id = %L', '42501', 'LG006', '0', '1', '1'),
-  ('content.submissions', 4, 'UPDATE %s SET approved_at = now() WHERE user_id = %L', '42501', 'LG006', '0', '1', '1'),
+  ('content.submissions', 4, 'UPDATE %s SET actual_pull_up_count = 99 WHERE user_id = %L', '42501', 'LG006', '0', 'LG006', 'LG006'),
+  ('content.submissions', 4, 'UPDATE %s SET approved_at = now() WHERE user_id = %L', '42501', 'LG006', '0', 'LG006', 'LG006'),
   ('content.submissions', 4, 'UPDATE %s SET rejected_at = NULL WHERE user_id = %L', '42501', '42501', '42501', '42501', '1'),
   ('content.submissions', 4, 'UPDATE %s SET user_id = ''00000000-0000-0000-0000-000000000002'' WHERE user_id = %L', '42501', '42501', '42501', '42501', '1'),
   ('content.submissions', 4, 'DELETE FROM %s WHERE user_id = %L', '42501', '42501', '42501', '42501', '1'),
@@ -149,11 +149,11 @@ SELECT attname FROM pg_attribute WHERE attrelid = 'analytics.leaderboard'::regcl
 SELECT proargnames FROM pg_proc WHERE oid IN ('content.approved_submissions'::regproc, 'content.card_ranks'::regproc) ORDER BY proname;
 
 -- ---------------------------------------------------------------- a hostile member: Bob, with Ann's id and what the API lets him say
+-- What a member's statement comes to: done, or the error, and whether it told what he may not know.
 CREATE FUNCTION pg_temp.says(statement text, member int DEFAULT 2) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  message text;
-  detail  text;
-  hint    text;
+  detail text;
+  hint   text;
 BEGIN
   PERFORM set_config('request.jwt.claims', json_build_object('role', 'authenticated', 'sub', pg_temp.member(member))::text, true);
   SET LOCAL ROLE authenticated;
@@ -162,8 +162,8 @@ BEGIN
   PERFORM set_config('request.jwt.claims', '', true);
   RETURN 'done';
 EXCEPTION WHEN OTHERS THEN
-  GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-  RETURN concat_ws(E'\n  ', SQLSTATE || ': ' || message, nullif(detail, ''), nullif(hint, ''));
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  RETURN format('%s: %s%s', SQLSTATE, SQLERRM, CASE WHEN concat(SQLERRM, detail, hint) ~ 'secret' THEN ' AND TELLS A SECRET' END);
 END $$;
 -- a new profile, an upsert and an update that pay themselves; also where somebody granted everything, as platforms do
 SELECT pg_temp.says($$INSERT INTO auth_management.profiles (id, is_paid) VALUES ('00000000-0000-0000-0000-000000000005', true)$$, 5);
@@ -176,7 +176,7 @@ SELECT pg_temp.says($$UPDATE auth_management.profiles p SET is_paid = NOT q.is_p
 SELECT pg_temp.says($$UPDATE auth_management.profiles SET admin_role_id = (SELECT id FROM auth_management.admin_roles LIMIT 1)$$, 7);
 SELECT pg_temp.says($$UPDATE auth_management.profiles SET id = gen_random_uuid()$$);
 SELECT pg_temp.says($$MERGE INTO auth_management.profiles p USING (VALUES (true)) AS v(paid) ON p.id = '00000000-0000-0000-0000-000000000002' WHEN MATCHED THEN UPDATE SET is_paid = v.paid$$);
-SELECT pg_temp.says($$INSERT INTO content.submissions (user_id, video_url, pull_up_count, featured) VALUES ('00000000-0000-0000-0000-000000000006', 'https://youtu.be/x', 1, true)$$, 6);
+SELECT pg_temp.says($$INSERT INTO content.submissions (id, user_id, video_url, pull_up_count, featured) VALUES ('10000000-0000-0000-0000-000000000006', '00000000-0000-0000-0000-000000000006', 'https://youtu.be/x', 1, true)$$, 6);
 SELECT pg_temp.says($$UPDATE content.submissions SET user_id = '00000000-0000-0000-0000-000000000002'$$, 4);
 SELECT pg_temp.says($$INSERT INTO auth_management.admin_roles (user_id) VALUES ('00000000-0000-0000-0000-000000000002')$$);
 SELECT pg_temp.says($$INSERT INTO finance.weekly_earnings (user_id, weekly_pool_id, pull_up_count, earning_amount_dollars, month_year) SELECT '00000000-0000-0000-0000-000000000002', id, 9, 9, '2026-01' FROM finance.weekly_pools$$);
@@ -200,6 +200,8 @@ SET client_min_messages = warning;
 SELECT persona, statement FROM found WHERE got <> pg_temp.tried(persona, 1, statement) AND persona IN ('anon', 'other', 'admin');
 -- what an error says: a blind update of another's row touches nothing; his own refusal shows no value, since row security holds for him
 SELECT pg_temp.says($$UPDATE auth_management.profiles SET role = 'admin'$$);
+SELECT pg_temp.says($$UPDATE auth_management.profiles SET stripe_customer_id = 'x'$$);
+SELECT pg_temp.says($$UPDATE content.submissions SET notes = 'x'$$, 4);
 SELECT pg_temp.says($$UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 20$$, 7);
 -- functions: others' eligibility, money and payouts
 SELECT pg_temp.says($$SELECT content.check_submission_eligibility('00000000-0000-0000-0000-000000000001')$$);
@@ -241,5 +243,6 @@ SELECT count(*) AS sources FROM lifeguard.identity_sources;
 SELECT polname, count(*) FROM pg_policy WHERE polrelid::regclass::text ~ '^(auth_management|content|finance|communication)\.' GROUP BY 1;
 SELECT pg_temp.tried('other', 2, 'SELECT FROM auth_management.profiles') AS rows, pg_temp.tried('service', 2, 'SELECT FROM content.badges') AS badges;
 DROP TABLE found, expected;
+SELECT pull_up_club.set('cooldown_days', '30') AS cooldown;
 SELECT count(*) > 0 AS removed FROM pull_up_club.uninstall(keep_data => false);
 DROP SCHEMA auth CASCADE;

@@ -114,18 +114,20 @@ SELECT 'rule', format('action %s -> %s: %s ON %s', coalesce(from_state, 'any'), 
        AS a(n, from_state, to_state, on_error, call), (VALUES ('content.submissions')) AS t(relation)
  ORDER BY n;
 
--- What a member may write but not decide. The lifecycle itself clears and guards the count and the date of a pending one.
+-- What a member may write but not decide. The count and the date belong to the moves and to a pending one, whose guards and
+-- stamps see to them; approvals ask no more of it than a comparison.
 INSERT INTO pull_up_club.blueprint (kind, name, make, unmake)
 SELECT 'rule', format('protect_columns %s ON %s', columns, relation),
        format('SELECT lifeguard.protect_columns(%L, %L, %L, %L)', relation, '{' || columns || '}', condition, message),
        format('SELECT lifeguard.drop_protected_columns(%L, %L)', relation, '{' || columns || '}')
   FROM (VALUES
-    (1, 'auth_management.profiles', 'id, role, is_paid, stripe_customer_id, admin_role_id', '',
-        'a member''s role, payment and admin link are not his to change'),
-    (2, 'content.submissions', 'notes, featured, rejected_at', '', 'only an admin writes notes, features and dates'),
-    (3, 'content.submissions', 'actual_pull_up_count, approved_at', 'new.status = ''pending'' OR ',
-        'only an admin counts and dates')) AS c(n, relation, columns, besides, message),
-       LATERAL (VALUES (besides || '@no_claims@ OR auth_management.acts_for_club()')) AS w(condition)
+    (1, 'auth_management.profiles', 'id, role, is_paid, stripe_customer_id, admin_role_id',
+        '@no_claims@ OR auth_management.acts_for_club()', 'a member''s role, payment and admin link are not his to change'),
+    (2, 'content.submissions', 'notes, featured, rejected_at',
+        '@no_claims@ OR auth_management.acts_for_club()', 'only an admin writes notes, features and dates a rejection'),
+    (3, 'content.submissions', 'actual_pull_up_count, approved_at',
+        'new.status = ''pending'' OR new.status <> old.status', 'a submission is counted and dated when it is decided'))
+       AS c(n, relation, columns, condition, message)
  ORDER BY n;
 
 -- The tables that the earnings functions write set the column themselves.

@@ -1,6 +1,7 @@
 #include "guards/protected_columns.hpp"
 #include "pg/errors.hpp"
 #include "pg/owner.hpp"
+#include "pg/search_path.hpp"
 #include "pg/text.hpp"
 #include "rules/feature.hpp"
 
@@ -152,10 +153,10 @@ bool same_value(Column &column, Datum one, Datum other) {
         return true;
     if (!column.has_equality)
         return datum_image_eq(one, other, column.by_value, column.length);
-    const int level = column.pins ? rules::pin_search_path() : 0;
+    const int level = column.pins ? pg::pin_search_path() : 0;
     const bool same = DatumGetBool(FunctionCall2Coll(&column.equality, column.collation, one, other));
     if (level > 0)
-        rules::unpin_search_path(level);
+        pg::unpin_search_path(level);
     return same;
 }
 
