@@ -110,6 +110,7 @@ UPDATE vault.people SET name = 'sly' WHERE id = 1;
 \echo :SQLSTATE
 ALTER TRIGGER a_promote ON vault.people RENAME TO z_promote;
 UPDATE vault.people SET name = 'seen too late' WHERE id = 1 RETURNING role;
+SELECT lifeguard.drop_protected_columns('vault.people', '{secret}'), lifeguard.protect_columns('vault.people', '{secret}');
 DROP TRIGGER z_promote ON vault.people;
 CREATE TABLE vault.orders (id int PRIMARY KEY, state text NOT NULL DEFAULT 'open', sent_at timestamptz, changed_at timestamptz);
 SELECT lifeguard.create_lifecycle('vault.orders', 'state', '{open}'), lifeguard.add_transition('vault.orders', 'open', 'sent'), lifeguard.add_stamp('vault.orders', 'sent', 'sent_at', 'now()'),
