@@ -127,7 +127,7 @@ SELECT relid::regclass, role, command FROM api
 -- nothing else: no TRUNCATE, no REFERENCES, no TRIGGER, and views and functions of one's own rights but for the few
 SELECT c.oid::regclass, role, privilege FROM pg_class c, unnest('{public,anon,authenticated}'::text[]) AS role, unnest('{TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS privilege
  WHERE c.relkind IN ('r', 'v') AND c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics') AND has_table_privilege(role, c.oid, privilege);
-SELECT c.oid::regclass, c.reloptions FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics') ORDER BY 1::text;
+SELECT c.oid::regclass, c.reloptions FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics') ORDER BY c.oid::regclass::text COLLATE "C";
 
 CREATE PROCEDURE pg_temp.install_again() LANGUAGE plpgsql AS $$
 DECLARE
