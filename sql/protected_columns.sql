@@ -253,6 +253,17 @@ UPDATE vault.domains SET s = 101 WHERE id = 4;
 \echo :SQLSTATE
 UPDATE vault.domains SET t = 2 WHERE id = 4;
 \echo :SQLSTATE
+-- with a condition it decides on every new row
+SELECT lifeguard.drop_protected_columns('vault.domains', '{t,v}'), lifeguard.protect_columns('vault.domains', '{t,v}', 'vault.who() = ''boss''');
+INSERT INTO vault.domains (id, t, v) VALUES (5, 1, '00000000-0000-0000-0000-000000000001');
+\echo :SQLSTATE
+SET vault.who = 'boss';
+INSERT INTO vault.domains (id, t, v) VALUES (5, 1, '00000000-0000-0000-0000-000000000001');
+RESET vault.who;
+SELECT lifeguard.drop_protected_columns('vault.domains', '{t,v}'), lifeguard.protect_columns('vault.domains', '{t,v}', 'old.t IS NULL');
+INSERT INTO vault.domains (id, t) VALUES (6, 1);
+UPDATE vault.domains SET t = 2 WHERE id = 6;
+\echo :SQLSTATE
 -- the default is today's
 ALTER TABLE vault.people ALTER role SET DEFAULT 'guest';
 INSERT INTO vault.people (id) VALUES (20) RETURNING role;

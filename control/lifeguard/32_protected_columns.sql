@@ -42,7 +42,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION lifeguard.protect_columns(regclass, name[], text, text) IS
 'Lets these columns change only when a condition over old and new is true; NULL: never. An INSERT that gives one another value than its default is a change '
-'too; old is NULL then. Refused rows raise LG006, with the message if there is one. A column is protected once. '
+'too; old is NULL then. Where a default cannot be told from a value that is given, the condition is asked for every new row, if there is one. Refused rows raise LG006, with the message if there is one. A column is protected once. '
 'A WARNING names BEFORE triggers that fire after the rules, whose changes are not seen. '
 'Raises LG010 (no such column, a generated one, none named), LG011 (protected already), 42501, and the parser''s errors.';
 

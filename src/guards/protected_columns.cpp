@@ -24,7 +24,7 @@ struct Column {
     bool has_equality; // else only the same bytes are the same value
     bool pins;         // its equality is no built-in function and may resolve names
     FmgrInfo equality;
-    bool checked_on_insert;
+    bool default_known; // and can be told from a value that an INSERT gives
     int default_count;
     ExprState *defaults[max_defaults];
 };
@@ -61,27 +61,26 @@ void find_equality(Column &column, Oid type) {
 }
 
 // Adds what a table puts into the column when an INSERT leaves it out. A default that is another for each row cannot be
-// told from a value that was given, and a column without one that must not be NULL has to be given: an INSERT of these
-// is not checked.
+// told from a value that was given, and a column that must not be NULL and has no default is always given.
 void add_default(Column &column, Relation table, AttrNumber number) {
     auto *value = reinterpret_cast<Expr *>(build_column_default(table, number));
     if (value == nullptr) {
         const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), number - 1);
         if (attribute->attnotnull)
-            column.checked_on_insert = false;
+            column.default_known = false;
         value =
             reinterpret_cast<Expr *>(makeNullConst(attribute->atttypid, attribute->atttypmod, attribute->attcollation));
     }
     value = expression_planner(value);
     if (contain_volatile_functions(reinterpret_cast<Node *>(value)))
-        column.checked_on_insert = false;
+        column.default_known = false;
     column.defaults[column.default_count++] = ExecInitExpr(value, nullptr);
 }
 
 // Finds out what a column is when an INSERT leaves it out: of this table, or of the one that its rules come from.
 void find_defaults(Column &column, const rules::Compilation &compilation, const char *name) {
     const Oid above = compilation.compiled->declared_on;
-    column.checked_on_insert = true;
+    column.default_known = true;
     add_default(column, compilation.table, column.number);
     if (above == RelationGetRelid(compilation.table))
         return;
@@ -181,12 +180,13 @@ bool is_default(Column &column, const RowChange &change, Datum value, bool isnul
     return found;
 }
 
-// Does the row bring another value than it had, or than a new row has?
-bool changes(Column &column, const RowChange &change) {
+// Does the row bring another value than it had, or than a new row has? Where that cannot be told, a new row brings one
+// if there is a condition to ask; without one no row could ever be made.
+bool changes(const Rule &rule, Column &column, const RowChange &change) {
     bool isnull, old_null;
     const Datum value = slot_getattr(change.after, column.number, &isnull);
     if (change.insert)
-        return column.checked_on_insert && !is_default(column, change, value, isnull);
+        return column.default_known ? !is_default(column, change, value, isnull) : rule.condition != nullptr;
     const Datum old_value = slot_getattr(change.before, column.number, &old_null);
     return !same(column, old_value, old_null, value, isnull);
 }
@@ -215,6 +215,7 @@ TupleTableSlot *row_at_hand(const RowChange &change) {
 struct Changed {
     StringInfoData names; // "role", "is_paid"
     StringInfoData json;  // ["role", "is_paid"]
+    bool default_known;   // of all of them
     pg::Detail before;
     pg::Detail after;
 };
@@ -223,10 +224,12 @@ struct Changed {
 void collect(Changed &changed, const Rule &rule, const RowChange &change) {
     initStringInfo(&changed.names);
     initStringInfo(&changed.json);
+    changed.default_known = true;
     for (int i = 0; i < rule.count; i++) {
         Column &column = rule.columns[i];
-        if (!changes(column, change))
+        if (!changes(rule, column, change))
             continue;
+        changed.default_known = changed.default_known && column.default_known;
         const char *name = column_name(change, column);
         const char *separator = changed.names.len == 0 ? "" : ", ";
         appendStringInfo(&changed.names, "%s\"%s\"", separator, name);
@@ -254,13 +257,17 @@ const char *detail_text(Changed &changed, const Rule &rule, const RowChange &cha
     return detail.text();
 }
 
-// The HINT of the refusal: the way out, which for a new row is to leave the column to its default.
-const char *hint_text(const Rule &rule, const RowChange &change, const char *result) {
+// The HINT of the refusal: the way out.
+const char *hint_text(const Changed &changed, const Rule &rule, const RowChange &change, const char *result) {
     const char *condition = rule.condition == nullptr
                                 ? "Nobody changes it."
                                 : psprintf("The condition %s gave %s.", rule.condition->source, result);
     if (!change.insert)
         return psprintf("%s Leave it as it was.", condition);
+    if (!changed.default_known)
+        return psprintf("%s It is asked for each new row, since a default cannot be told from a value that is given: "
+                        "let creation through with old.column IS NULL OR ..., if that is meant.",
+                        condition);
     return psprintf(
         "%s A new row has the column's default: leave it out. An INSERT ... ON CONFLICT proposes its row as "
         "a new one too.",
@@ -277,14 +284,14 @@ const char *hint_text(const Rule &rule, const RowChange &change, const char *res
                            pg::row_label(change.table, row_at_hand(change), change.caller),
                            change.insert ? "be created with its own" : "change", changed.names.data),
                     errdetail_internal("%s", detail_text(changed, rule, change, result)),
-                    errhint("%s", hint_text(rule, change, result)), errtable(change.table)));
+                    errhint("%s", hint_text(changed, rule, change, result)), errtable(change.table)));
     pg_unreachable();
 }
 
 // Does the row change any column of the rule?
 bool changes_any(const Rule &rule, const RowChange &change) {
     for (int i = 0; i < rule.count; i++)
-        if (changes(rule.columns[i], change))
+        if (changes(rule, rule.columns[i], change))
             return true;
     return false;
 }
