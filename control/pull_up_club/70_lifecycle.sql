@@ -121,7 +121,8 @@ SELECT 'rule', format('protect_columns %s ON %s', columns, relation),
        format('SELECT lifeguard.protect_columns(%L, %L, %L, %L)', relation, '{' || columns || '}', condition, message),
        format('SELECT lifeguard.drop_protected_columns(%L, %L)', relation, '{' || columns || '}')
   FROM (VALUES
-    (0, 'auth_management.profiles', 'id', NULL, 'a profile is its user''s'),
+    (0, 'auth_management.profiles', 'id',
+        'old.id IS NULL OR @no_claims@ OR auth_management.acts_for_club()', 'a profile is its user''s'),
     (1, 'auth_management.profiles', 'role, is_paid, stripe_customer_id, admin_role_id',
         '@no_claims@ OR auth_management.acts_for_club()', 'a member''s role, payment and admin link are not his to change'),
     (2, 'content.submissions', 'notes, featured, rejected_at',
