@@ -113,7 +113,7 @@ SELECT * FROM pull_up_club.install();
 RESET ROLE;
 SELECT DISTINCT c.relowner::regrole FROM pg_class c
  WHERE c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics');
-SELECT proname, proowner::regrole FROM pg_proc WHERE prosecdef AND proname IN ('approved_submissions', 'card_ranks', 'create_profile', 'mark_payout_paid') ORDER BY 1;
+SELECT proname, proowner::regrole FROM pg_proc WHERE prosecdef AND proname IN ('card_ranks', 'create_profile', 'list_approved_submissions', 'mark_payout_paid') ORDER BY 1;
 INSERT INTO auth.users (id, email) VALUES ('00000000-0000-0000-0000-000000000003', 'cid@example.org');
 SELECT id, email FROM auth_management.profiles ORDER BY id;
 SET ROLE club_owner;

@@ -87,7 +87,7 @@ INSERT INTO expected VALUES
   ('content.badges', 2, 'DELETE FROM %s WHERE name || gender = ''EliteMale'' AND %L <> ''''', '42501', '0', '0', '1', '1'),
   ('finance.weekly_pools', 2, 'SELECT FROM %s WHERE %L <> ''''', '1', '1', '1', '1', '1'),
   ('analytics.leaderboard', 1, 'SELECT FROM %s WHERE user_id = %L', '1', '1', '1', '1', '1'),
-  ('content.approved_submissions()', 1, 'SELECT FROM %s WHERE user_id = %L', '1', '1', '1', '1', '1'),
+  ('content.approved_submissions', 1, 'SELECT FROM %s WHERE user_id = %L', '1', '1', '1', '1', '1'),
   -- what is a member's to read, and the database's to write
   ('finance.monthly_totals', 2, 'SELECT FROM %s WHERE %L <> ''''', '42501', '0', '0', '1', '1'),
   ('finance.payout_requests', 1, 'UPDATE %s SET status = ''approved'' WHERE user_id = %L', '42501', '0', '0', '1', '1'),
@@ -146,7 +146,7 @@ SELECT has_table_privilege('anon', 'content.user_badges', 'SELECT') AS anon, has
 
 -- what others may see of a member is what is in these columns, and no more
 SELECT attname FROM pg_attribute WHERE attrelid = 'analytics.leaderboard'::regclass AND attnum > 0 ORDER BY attnum;
-SELECT proargnames FROM pg_proc WHERE oid IN ('content.approved_submissions'::regproc, 'content.card_ranks'::regproc) ORDER BY proname;
+SELECT proargnames FROM pg_proc WHERE oid IN ('content.list_approved_submissions'::regproc, 'content.card_ranks'::regproc) ORDER BY proname;
 
 -- ---------------------------------------------------------------- a hostile member: Bob, with Ann's id and what the API lets him say
 -- What a member's statement comes to: done, or the error, and whether it told what he may not know.
@@ -193,7 +193,7 @@ DROP POLICY read ON finance.weekly_earnings;
 DROP POLICY read ON finance.user_earnings;
 DROP POLICY read ON finance.monthly_totals;
 DROP POLICY read ON finance.payout_requests;
-REVOKE ALL ON content.monthly_graphic_cards, analytics.leaderboard FROM authenticated;
+REVOKE ALL ON content.monthly_graphic_cards, content.approved_submissions, analytics.leaderboard FROM authenticated;
 SET client_min_messages = error;
 CALL pg_temp.install_again();
 SET client_min_messages = warning;

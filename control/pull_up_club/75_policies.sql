@@ -93,8 +93,9 @@ SELECT 'grant', grants, 'GRANT ' || grants
     'SELECT ON communication.notification_queue TO authenticated',
     'SELECT ON communication.email_notifications TO authenticated',
     'SELECT ON communication.messages_log TO authenticated',
+    'SELECT ON content.approved_submissions TO anon, authenticated, service_role',
     'SELECT ON analytics.leaderboard TO anon, authenticated, service_role',
-    'EXECUTE ON FUNCTION content.approved_submissions() TO anon, authenticated, service_role',
+    'EXECUTE ON FUNCTION content.list_approved_submissions() TO anon, authenticated, service_role',
     'EXECUTE ON FUNCTION content.card_ranks() TO authenticated, service_role']) WITH ORDINALITY AS g(grants, n)
  ORDER BY n;
 

@@ -68,6 +68,7 @@ SELECT has_table(split_part(t, '.', 1), split_part(t, '.', 2), 'there is ' || t)
   finance.user_earnings, finance.monthly_totals, finance.payout_requests, communication.email_notifications, communication.notification_queue, communication.messages_log,
   pull_up_club.settings}'::text[]) AS t;
 SELECT has_view('analytics', 'leaderboard', 'there is a ranking');
+SELECT has_view('content', 'approved_submissions', 'there is what everybody may see');
 SELECT has_view('content', 'monthly_graphic_cards', 'there are cards with their ranks');
 CREATE VIEW pg_temp.club_tables AS
 SELECT c.oid, c.oid::regclass::text AS name, c.relrowsecurity FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -124,7 +125,7 @@ SELECT is_empty($$SELECT name FROM pg_temp.functions f, unnest('{public,anon,aut
                    WHERE has_function_privilege(who, oid, 'EXECUTE') AND prorettype <> 'trigger'::regtype AND NOT (who = 'authenticated' AND name LIKE 'finance.mark_payout_paid%')
                      AND (provolatile = 'v' AND lanname = 'c' OR prosrc ~ '\m(INSERT INTO|UPDATE [a-z]|DELETE FROM|EXECUTE (format|part|statement))')$$,
                 'what writes is not for everybody to call');
-SELECT set_eq($$SELECT name FROM pg_temp.functions WHERE prosecdef$$, ARRAY['auth_management.create_profile()', 'content.approved_submissions()', 'content.card_ranks()', 'finance.mark_payout_paid(uuid)'],
+SELECT set_eq($$SELECT name FROM pg_temp.functions WHERE prosecdef$$, ARRAY['auth_management.create_profile()', 'content.list_approved_submissions()', 'content.card_ranks()', 'finance.mark_payout_paid(uuid)'],
               'four functions run with their owner''s rights, no more');
 SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE prosecdef AND oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')$$,
                 'and those belong to who installed, not to the extension');
