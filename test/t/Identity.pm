@@ -8,7 +8,7 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(person organization claims_of answer answer_of $nobody @people identity_tables start_program end_program free_port);
+our @EXPORT = qw(person organization claims_of answer answer_of $nobody @people identity_tables sources start_program end_program free_port);
 
 # --- people ---
 
@@ -24,6 +24,16 @@ sub claims_of { my ($number, $more) = @_; return sprintf '{"sub": "%s", "role": 
 # The owner and the organization of a document.
 sub belongs { my ($document) = @_; return (1 + $document % 5, 1 + $document % 7); }
 
+# The sources, with or without the cache across statements.
+sub sources
+{
+	my ($cached) = @_;
+	return <<"SQL";
+SELECT lifeguard.use_admins('admins', 'user_id', 'active', cached => $cached);
+SELECT lifeguard.use_members('memberships', 'user_id', 'organization_id', 'role', 'active', cached => $cached);
+SQL
+}
+
 # The tables, filled; everybody may read the documents, as far as the policy lets him.
 sub identity_tables
 {
@@ -37,8 +47,7 @@ CREATE TABLE documents (id int PRIMARY KEY, owner_id uuid NOT NULL, organization
 INSERT INTO memberships (user_id, organization_id, role, active) VALUES ('@{[ person(1) ]}', '@{[ organization(1) ]}', 'member', true), ('@{[ person(1) ]}', '@{[ organization(2) ]}', 'owner', true),
                                ('@{[ person(2) ]}', '@{[ organization(2) ]}', 'member', true), ('@{[ person(3) ]}', '@{[ organization(1) ]}', 'member', false);
 INSERT INTO admins VALUES ('@{[ person(4) ]}', true), ('@{[ person(5) ]}', false);
-SELECT lifeguard.use_admins('admins', 'user_id', 'active');
-SELECT lifeguard.use_members('memberships', 'user_id', 'organization_id', 'role', 'active');
+@{[ sources('false') ]}
 ALTER TABLE documents ENABLE ROW LEVEL SECURITY;
 CREATE POLICY readers ON documents FOR SELECT USING (lifeguard.is_admin() OR lifeguard.uid() = owner_id OR lifeguard.is_member(organization_id));
 GRANT SELECT ON documents TO PUBLIC;

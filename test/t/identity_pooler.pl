@@ -81,12 +81,21 @@ is($second->query("SELECT lifeguard.uid() IS NULL, current_setting('request.jwt.
 my $member = sprintf q{user_id = '%s' AND organization_id = '%s'}, person(2), organization(2);
 my $is_member = sprintf q{SELECT lifeguard.is_member('%s')}, organization(2);
 sub as_second { my ($client, $sql) = @_; return $client->query(qq{BEGIN; SET LOCAL "request.jwt.claims" = '} . claims_of(2) . "'; $sql"); }
-is(as_second($first, "$is_member; UPDATE memberships SET active = false WHERE $member; $is_member; ROLLBACK"), "t\nf", 'a member who leaves in his transaction is none in it');
-is(as_second($second, "$is_member; COMMIT"), 't', 'rolled back, he is one for the next client');
-is(as_second($first, "UPDATE memberships SET active = false WHERE $member; COMMIT"), '', 'he leaves');
-is(as_second($second, "$is_member; COMMIT"), 'f', 'and is none for the next client');
-ask($node, 'postgres', "UPDATE memberships SET active = true WHERE $member");
-is(as_second($second, "$is_member; COMMIT"), 't', 'joined again by a session beside the pooler, he is one');
+sub changes_membership
+{
+	my ($kind) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is(as_second($first, "$is_member; UPDATE memberships SET active = false WHERE $member; $is_member; ROLLBACK"), "t\nf", "$kind: a member who leaves in his transaction is none in it");
+	is(as_second($second, "$is_member; COMMIT"), 't', "$kind: rolled back, he is one for the next client");
+	is(as_second($first, "UPDATE memberships SET active = false WHERE $member; COMMIT"), '', "$kind: he leaves");
+	is(as_second($second, "$is_member; COMMIT"), 'f', "$kind: and is none for the next client");
+	ask($node, 'postgres', "UPDATE memberships SET active = true WHERE $member");
+	return is(as_second($second, "$is_member; COMMIT"), 't', "$kind: joined again by a session beside the pooler, he is one");
+}
+changes_membership('without a cache');
+ask($node, 'postgres', sources('true'));
+changes_membership('with a cache');
+ask($node, 'postgres', sources('false'));
 is($first->query('SELECT pg_backend_pid()') . $second->query('SELECT pg_backend_pid()'), $server x 2, 'all on that one server connection');
 
 # --- thousands of short transactions of three clients ---
@@ -197,6 +206,7 @@ SELECT check_answer(0);
 SQL
 for my $protocol (qw(simple extended))
 {
+	ask($node, 'postgres', sources($protocol eq 'simple' ? 'false' : 'true'));
 	$node->command_checks_all(
 		[ 'pgbench', '-n', '-M', $protocol, '-c', 4, '-t', 150, '-f', $node->basedir . '/bench.sql', '-h', $pooler{host}, '-p', $pooler{port}, '-U', 'app', 'postgres' ],
 		0, [qr{actually processed: 600/600}], [qr/^(?!.*foreign)/s], "pgbench, $protocol protocol");
@@ -223,6 +233,11 @@ is($first->query($leak), 'f', 'a client sets claims for its session');
 is($second->query($ask), $nobody, 'and the next client is nobody');
 is(as_second($first, "$ask; COMMIT"), answer_of(2), 'LOCAL claims are as good there');
 $_->quit for $first, $second;
+
+# Broken claims are journaled once a session, and a session of the server's is what the pooler keeps.
+drained($node, 'postgres');
+is(ask($node, 'postgres', q{SELECT count(DISTINCT error_message), sum(occurrences) FROM monitoring.system_errors WHERE error_type = 'invalid_claims'}), '2|2',
+	'claims that are no JSON object, and a sub that is no UUID, are journaled once each');
 
 $node->stop;
 done_testing();
