@@ -224,13 +224,13 @@ BEGIN
     BEGIN
       EXECUTE format('SELECT lifeguard.%I(NULL%s)', f.proname, f.nulls);
       RAISE WARNING '%() is silent about NULL', f.proname;
-    EXCEPTION WHEN SQLSTATE 'LG010' OR SQLSTATE 'LG012' OR null_value_not_allowed THEN NULL;
+    EXCEPTION WHEN SQLSTATE 'LG010' OR SQLSTATE 'LG012' OR SQLSTATE 'LG301' OR null_value_not_allowed THEN NULL;
     END;
     CONTINUE WHEN f.nulls = '';
     BEGIN
       EXECUTE format('SELECT lifeguard.%I(%L%s)', f.proname, 'works.jobs', f.nulls);
       RAISE WARNING '%(table%) is silent', f.proname, f.nulls;
-    EXCEPTION WHEN SQLSTATE 'LG010' OR SQLSTATE 'LG012' OR null_value_not_allowed THEN NULL;
+    EXCEPTION WHEN SQLSTATE 'LG010' OR SQLSTATE 'LG012' OR SQLSTATE 'LG301' OR null_value_not_allowed THEN NULL;
     END;
   END LOOP;
 END $$;

@@ -3,6 +3,7 @@
 
 #include "club/init.hpp"
 #include "guards/updated_at.hpp"
+#include "identity/identity.hpp"
 #include "journal/journal.hpp"
 #include "lifecycle/lifecycle.hpp"
 #include "rules/rules.hpp"
@@ -13,6 +14,7 @@ PG_MODULE_MAGIC;
 // Called once when the library is loaded: every feature's init() and nothing else.
 PGDLLEXPORT void _PG_init(void) {
     lifeguard::journal::init();
+    lifeguard::identity::init();
     lifeguard::rules::init();
     lifeguard::lifecycle::init();
     lifeguard::guards::init_updated_at();

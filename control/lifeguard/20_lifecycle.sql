@@ -159,18 +159,6 @@ COMMENT ON TABLE lifeguard.history IS
 'Who moved which row from which state to which, when (moved_at, before the actions ran), and how long each action took (milliseconds), for the tables with lifeguard.add_history(). relation is the table''s name as it was then. '
 'app_user is the subject of the request''s claims. Read by pg_monitor.';
 
--- The subject of the request's claims as text; never an error. Identity will bring the typed and fast form.
-CREATE FUNCTION lifeguard.claimed_subject() RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  RETURN coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub',
-                  nullif(current_setting('request.jwt.claim.sub', true), ''));
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN   -- claims that are no JSON are nobody's
-  RETURN NULL;
-END $$;
-COMMENT ON FUNCTION lifeguard.claimed_subject() IS
-'The subject (sub) of the request''s JWT claims as text, or null for nobody. Reads request.jwt.claims, then request.jwt.claim.sub. Never fails.';
-
 CREATE FUNCTION lifeguard.add_history(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -70,7 +70,7 @@ DECLARE
 BEGIN
   EXECUTE format('UPDATE %s SET resolved = true, resolved_at = now(), resolved_by = $2, resolution = coalesce($3, resolution) WHERE id = $1',
                  lifeguard.change_safely(lifeguard.errors_table()))
-    USING id, coalesce(nullif(lifeguard.claimed_subject(), ''), current_user), note;
+    USING id, coalesce(nullif(lifeguard.claim('sub'), ''), current_user), note;
   GET DIAGNOSTICS changed = ROW_COUNT;
   IF changed = 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'LG201', MESSAGE = format('there is no error %s', coalesce(id::text, 'NULL')),

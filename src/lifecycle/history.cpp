@@ -1,3 +1,4 @@
+#include "pg/search_path.hpp"
 #include "pg/text.hpp"
 #include "lifecycle/history.hpp"
 #include "rules/origin.hpp"
@@ -7,7 +8,7 @@ namespace lifeguard::lifecycle {
 // The statement that writes a move; the claims' subject is read without ever failing.
 static constexpr const char *insert_move =
     "INSERT INTO lifeguard.history (relation, row_key, from_state, to_state, moved_by, moved_at, app_user, actions) "
-    "VALUES ($1, $2::pg_catalog.jsonb, $3, $4, $5, $6, lifeguard.claimed_subject(), $7::pg_catalog.jsonb)";
+    "VALUES ($1, $2::pg_catalog.jsonb, $3, $4, $5, $6, lifeguard.claim('sub'), $7::pg_catalog.jsonb)";
 
 // Prepared once a backend.
 static SPIPlanPtr insert_plan = nullptr;
@@ -46,7 +47,7 @@ void HistoryEntry::store(const rules::RowChange &change, AttrNumber state_column
     int security;
     GetUserIdAndSecContext(&user, &security);
     SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    const int level = rules::pin_search_path();
+    const int level = pg::pin_search_path();
     SPI_connect();
     if (insert_plan == nullptr) {
         Oid types[7] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
@@ -58,7 +59,7 @@ void HistoryEntry::store(const rules::RowChange &change, AttrNumber state_column
     if (SPI_execute_plan(insert_plan, values, nulls, false, 0) != SPI_OK_INSERT)
         elog(ERROR, "history could not be written: %s", SPI_result_code_string(SPI_result));
     SPI_finish();
-    rules::unpin_search_path(level);
+    pg::unpin_search_path(level);
     SetUserIdAndSecContext(user, security);
 }
 

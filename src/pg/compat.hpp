@@ -14,6 +14,15 @@ inline bool owns_table(Oid table, Oid role) {
 #endif
 }
 
+// The number of this backend's transaction, which no other of its transactions has.
+inline LocalTransactionId local_transaction() {
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
+#endif
+}
+
 // The primary key's index, or InvalidOid; 18 wants to know whether a deferrable one will do, and for naming a row it
 // will.
 inline Oid primary_key_index(Relation table) {

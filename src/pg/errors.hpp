@@ -32,6 +32,13 @@ constexpr int cannot_work_here = sqlstate("LG204");
 constexpr int invalid_argument = sqlstate("LG205");
 constexpr int journal_lost = sqlstate("LG206");
 
+// identity
+constexpr int invalid_source = sqlstate("LG301");
+constexpr int no_such_source = sqlstate("LG302");
+constexpr int broken_source = sqlstate("LG303");
+constexpr int unknown_role = sqlstate("LG304");
+constexpr int circular_source = sqlstate("LG305");
+
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");
 constexpr int pool_missing = sqlstate("LG102");

@@ -34,4 +34,26 @@ Datum random_uuid() {
     return UUIDPGetDatum(uuid);
 }
 
+bool read_uuid(std::string_view text, pg_uuid_t *uuid) {
+    if (text.starts_with('{')) {
+        if (!text.ends_with('}'))
+            return false;
+        text = text.substr(1, text.size() - 2);
+    }
+    size_t at = 0;
+    for (int byte = 0; byte < UUID_LEN; byte++) {
+        if (at + 2 > text.size())
+            return false;
+        const int high = hex_digit(text[at]), low = hex_digit(text[at + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        uuid->data[byte] = static_cast<unsigned char>(high << 4 | low);
+        at += 2;
+        // a hyphen may follow each group of four digits
+        if (byte % 2 == 1 && byte < UUID_LEN - 1 && at < text.size() && text[at] == '-')
+            at++;
+    }
+    return at == text.size();
+}
+
 } // namespace lifeguard::pg

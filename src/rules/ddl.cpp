@@ -1,4 +1,5 @@
 #include "pg/errors.hpp"
+#include "pg/search_path.hpp"
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
@@ -178,7 +179,7 @@ LG_FUNCTION(lifeguard_watch_ddl) {
                         errmsg("lifeguard.watch_ddl() is an event trigger function")));
     const auto *event = reinterpret_cast<EventTriggerData *>(fcinfo->context);
     const std::string_view tag = GetCommandTagName(event->tag);
-    const int level = pin_search_path();
+    const int level = lifeguard::pg::pin_search_path();
     if (tag == "CREATE TRIGGER" || tag == "CREATE SCHEMA")
         for_each_trigger("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_event_trigger_ddl_commands() c "
                          "JOIN pg_catalog.pg_trigger t ON t.oid = c.objid "
@@ -202,6 +203,6 @@ LG_FUNCTION(lifeguard_watch_ddl) {
                          "JOIN pg_catalog.pg_trigger t ON c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass "
                          "AND t.tgrelid = c.objid WHERE t.tgfoid IN (%u, %u) AND t.tgparentid = 0",
                          handed_over);
-    unpin_search_path(level);
+    lifeguard::pg::unpin_search_path(level);
     PG_RETURN_NULL();
 }

@@ -1,4 +1,5 @@
 #include "pg/errors.hpp"
+#include "pg/search_path.hpp"
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
 #include "rules/origin.hpp"
@@ -95,7 +96,7 @@ void refuse_rules_below(Relation table, Timing timing) {
 
 // Runs one DDL command as the caller.
 void execute(const char *command) {
-    const int level = pin_search_path();
+    const int level = pg::pin_search_path();
     PG_TRY();
     {
         declaring = true;
@@ -107,7 +108,7 @@ void execute(const char *command) {
     PG_FINALLY();
     { declaring = false; }
     PG_END_TRY();
-    unpin_search_path(level);
+    pg::unpin_search_path(level);
 }
 
 // The columns that an UPDATE must name for the AFTER trigger to fire: " OF status"; "" for all. A change of such a

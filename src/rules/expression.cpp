@@ -1,4 +1,5 @@
 #include "pg/errors.hpp"
+#include "pg/search_path.hpp"
 #include "pg/text.hpp"
 #include "rules/expression.hpp"
 #include "rules/feature.hpp"
@@ -6,16 +7,9 @@
 
 namespace lifeguard::rules {
 
-int pin_search_path() {
-    const int level = NewGUCNestLevel();
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
-    return level;
-}
-
 // Pins also what changes the meaning of a text that is parsed, not only of its names.
 static int pin_language() {
-    const int level = pin_search_path();
+    const int level = pg::pin_search_path();
     constexpr const char *settings[][2] = {{"standard_conforming_strings", "on"},
                                            {"transform_null_equals", "off"},
                                            {"datestyle", "ISO, YMD"},
@@ -23,10 +17,6 @@ static int pin_language() {
     for (const auto &setting : settings)
         (void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     return level;
-}
-
-void unpin_search_path(int level) {
-    AtEOXact_GUC(true, level);
 }
 
 namespace {
@@ -262,7 +252,7 @@ void prepare_query(Expression &expression) {
     options.parseMode = RAW_PARSE_DEFAULT;
     const int level = pin_language();
     SPIPlanPtr plan = SPI_prepare_extended(form, &options);
-    unpin_search_path(level);
+    pg::unpin_search_path(level);
     if (plan == nullptr || SPI_keepplan(plan) != 0)
         elog(ERROR, "%s could not be prepared: %s", expression.label, SPI_result_code_string(SPI_result));
     expression.plan = plan;
@@ -353,7 +343,7 @@ AnalyzedExpression analyze_expression(Relation table, const char *source, const 
     const AnalyzedExpression analyzed{node, result, parse->p_rtable};
     free_parsestate(parse);
 
-    unpin_search_path(level);
+    pg::unpin_search_path(level);
     context.pop();
     return analyzed;
 }
@@ -416,7 +406,7 @@ Expression *compile_expression(Relation table, const char *source, const char *l
 Datum evaluate(Expression &expression, RowChange &change, bool *isnull) {
     ContextEntry context{{expression.label, change.compiled->name, nullptr}, {}};
     context.push();
-    const int level = expression.needs_search_path ? pin_search_path() : 0;
+    const int level = expression.needs_search_path ? pg::pin_search_path() : 0;
     current_frame->doing = expression.label;
     Datum result;
     if (expression.call != nullptr) {
@@ -436,7 +426,7 @@ Datum evaluate(Expression &expression, RowChange &change, bool *isnull) {
     }
     current_frame->doing = nullptr;
     if (level > 0)
-        unpin_search_path(level);
+        pg::unpin_search_path(level);
     context.pop();
     return result;
 }

@@ -50,8 +50,4 @@ Datum evaluate(Expression &expression, RowChange &change, bool *isnull);
 // Frees what a context reset would not: the saved plan.
 void free_expression(Expression &expression);
 
-// Pins search_path to pg_catalog, pg_temp until unpin_search_path(level); an abort undoes it by itself.
-int pin_search_path();
-void unpin_search_path(int level);
-
 } // namespace lifeguard::rules

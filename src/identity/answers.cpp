@@ -1,0 +1,283 @@
+#include "pg/json.hpp"
+#include "identity/answers.hpp"
+
+namespace lifeguard::identity {
+
+uint64 rollbacks = 0;
+Answers *latest = nullptr;
+
+namespace {
+
+constexpr int kept_moments = 4;   // cursors and functions go to and fro between several
+constexpr int asked_singly = 3;   // then all memberships are read at once
+constexpr uint32 first_size = 16; // of the table
+
+Answers kept[kept_moments];
+
+// Makes sure that there is a snapshot to see by; true when one has to be popped again.
+bool push_snapshot() {
+    if (ActiveSnapshotSet())
+        return false;
+    PushActiveSnapshot(GetTransactionSnapshot());
+    return true;
+}
+
+// What is asked now depends on.
+Moment this_moment() {
+    const Snapshot now = GetActiveSnapshot();
+    return {settings_changes,        sources_changes, rollbacks, pg::local_transaction(), now->xmin, now->xmax,
+            now->xcnt, now->subxcnt, now->curcid};
+}
+
+// Empties answers for another moment.
+void begin(Answers *answers) {
+    if (answers->memory == nullptr)
+        answers->memory = AllocSetContextCreate(TopMemoryContext, "lifeguard identity answers", ALLOCSET_SMALL_SIZES);
+    else
+        MemoryContextReset(answers->memory);
+    const MemoryContext memory = answers->memory;
+    *answers = Answers();
+    answers->memory = memory;
+}
+
+// The answers of now. Lasting ones are good for a later moment when no change was told since: changes are accepted
+// first, then counted, and only then is a snapshot taken.
+Answers &find_answers() {
+    (void)current_person();
+    const Sources &sources = current_sources();
+    const bool may_last = sources.lasting && !IsInParallelMode();
+    if (sources.lasting) {
+        AcceptInvalidationMessages();
+        (void)current_sources();
+    }
+    const Moment now = this_moment();
+    for (Answers &answers : kept)
+        if (answers.memory != nullptr && memcmp(&answers.moment, &now, sizeof now) == 0)
+            return *(latest = &answers);
+    for (Answers &answers : kept) {
+        if (answers.memory == nullptr || !answers.lasting || answers.membership != membership_changes ||
+            answers.moment.claims != now.claims || answers.moment.sources != now.sources)
+            continue;
+        answers.moment = now;
+        return *(latest = &answers);
+    }
+    static int next = 0;
+    Answers &answers = kept[next];
+    next = (next + 1) % kept_moments;
+    latest = nullptr;
+    begin(&answers);
+    answers.moment = now;
+    answers.membership = membership_changes;
+    answers.lasting = may_last;
+    return *(latest = &answers);
+}
+
+// Gives the table more places.
+void widen(Answers *answers) {
+    const Membership *from = answers->table;
+    const uint32 size = from == nullptr ? 0 : answers->mask + 1;
+    const uint32 wider = size == 0 ? first_size : size * 4;
+    answers->table = static_cast<Membership *>(
+        MemoryContextAllocExtended(answers->memory, sizeof(Membership) * wider, MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE));
+    answers->mask = wider - 1;
+    for (uint32 i = 0; i < size; i++)
+        if (from[i].belongs != Belongs::unknown)
+            *find_place(*answers, from[i].organization) = from[i];
+}
+
+// Keeps a membership; of several roles in one organization the highest.
+void add(Answers *answers, const pg_uuid_t &organization, Belongs belongs, const char *role) {
+    if (answers->table == nullptr || answers->count * 2 > answers->mask)
+        widen(answers);
+    const int rank = role == nullptr ? -1 : rank_of(current_sources(), role);
+    if (role != nullptr && rank < 0 && current_sources().role_count > 0)
+        complain(Complaint::membership, "a membership has a role that is not in the order of roles: it permits nothing");
+    Membership *place = find_place(*answers, organization);
+    if (place->belongs == Belongs::unknown) {
+        place->organization = organization;
+        answers->count++;
+    } else if (place->belongs == Belongs::yes && (belongs == Belongs::no || place->rank > rank || role == nullptr)) {
+        return;
+    }
+    place->belongs = belongs;
+    place->rank = static_cast<int16>(rank);
+    if (role == nullptr)
+        place->role = nullptr;
+    else // the order's own text lives as long as the sources, and answers do not outlive those
+        place->role = rank >= 0 ? current_sources().roles[rank] : MemoryContextStrdup(answers->memory, role);
+}
+
+// A row of a members source.
+void add_row(const pg_uuid_t *organization, const char *role, void *argument) {
+    if (organization != nullptr)
+        add(static_cast<Answers *>(argument), *organization, Belongs::yes, role);
+}
+
+// A row of an admins source.
+void note_admin(const pg_uuid_t *, const char *, void *argument) {
+    *static_cast<bool *>(argument) = true;
+}
+
+// Takes the memberships that a claim names: an array of organizations, or an object of organizations and roles.
+void add_claimed(Answers *answers, const Source &source) {
+    const std::string_view claim = find_at_path(current_person(), source.path, source.path_length);
+    std::string_view key, value;
+    size_t position = 0;
+    while (pg::json_next(claim, &position, &key, &value)) {
+        const bool in_object = key.data() != nullptr;
+        const char *name = pg::json_string(in_object ? key : value);
+        pg_uuid_t organization;
+        if (name == nullptr || !pg::read_uuid(name, &organization)) {
+            complain(Complaint::membership, "a claim names an organization that is no UUID: it is passed over");
+            continue;
+        }
+        if (!in_object || pg::is_json_string(value) || !pg::is_json_null(value))
+            add(answers, organization, Belongs::yes, in_object ? pg::json_string(value) : nullptr);
+    }
+}
+
+// Calls ask() for every source of a kind, with a snapshot that fits the answers: what is to last sees all that has been
+// committed, other answers see what the statement sees.
+void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *organization, Visit visit, void *argument) {
+    const Person &caller = current_person();
+    if (!caller.has_subject)
+        return;
+    const Sources &sources = current_sources();
+    answers->lasting = answers->lasting && !IsInParallelMode();
+    const bool newest = answers->lasting;
+    if (newest)
+        PushActiveSnapshot(GetLatestSnapshot());
+    for (int i = 0; i < sources.count; i++)
+        if (sources.items[i]->kind == kind)
+            ask(*sources.items[i], question, caller.subject, organization, visit, argument);
+    if (newest)
+        PopActiveSnapshot();
+}
+
+// Reads every membership: of the claims and of the tables.
+void complete(Answers *answers) {
+    if (answers->complete)
+        return;
+    if (answers->table == nullptr)
+        widen(answers);
+    const Sources &sources = current_sources();
+    for (int i = 0; i < sources.count && current_person().has_subject; i++)
+        if (sources.items[i]->kind == Kind::claim_organizations)
+            add_claimed(answers, *sources.items[i]);
+    ask_all(answers, Kind::members, Question::all, nullptr, add_row, answers);
+    answers->complete = true;
+}
+
+// Looks for a membership that is not known yet. The first few are looked up by themselves, since most statements want
+// no more. A claim may give a lower role than a table, so where claims name organizations all is read.
+const Membership *look_up(const pg_uuid_t &organization) {
+    const bool pushed = push_snapshot();
+    Answers &answers = find_answers();
+    if (current_sources().has_organizations_claim || answers.asked >= asked_singly)
+        complete(&answers);
+    if (answers.table == nullptr)
+        widen(&answers);
+    if (!answers.complete && find_place(answers, organization)->belongs == Belongs::unknown) {
+        answers.asked++;
+        ask_all(&answers, Kind::members, Question::one, &organization, add_row, &answers);
+        add(&answers, organization, Belongs::no, nullptr);
+    }
+    const Membership *place = find_place(answers, organization);
+    if (pushed)
+        PopActiveSnapshot();
+    return place->belongs == Belongs::yes ? place : nullptr;
+}
+
+// Finds out whether the caller is an admin.
+bool look_for_admin() {
+    const bool pushed = push_snapshot();
+    Answers &answers = find_answers();
+    if (answers.admin == Belongs::unknown) {
+        bool found = false;
+        const Sources &sources = current_sources();
+        const Person &caller = current_person();
+        for (int i = 0; i < sources.count && !found && caller.has_subject; i++)
+            if (sources.items[i]->kind == Kind::claim_admin)
+                found = find_at_path(caller, sources.items[i]->path, sources.items[i]->path_length) == "true";
+        if (!found)
+            ask_all(&answers, Kind::admins, Question::admin, nullptr, note_admin, &found);
+        answers.admin = found ? Belongs::yes : Belongs::no;
+    }
+    const bool admin = answers.admin == Belongs::yes;
+    if (pushed)
+        PopActiveSnapshot();
+    return admin;
+}
+
+// Called at the end of subtransactions.
+void count_rollback(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        rollbacks++;
+}
+
+} // namespace
+
+bool is_admin() {
+    const Answers *answers = answers_at_hand();
+    if (answers != nullptr && answers->admin != Belongs::unknown)
+        return answers->admin == Belongs::yes;
+    return look_for_admin();
+}
+
+const Membership *find_membership(const pg_uuid_t &organization) {
+    const Answers *answers = answers_at_hand();
+    if (answers != nullptr && answers->table != nullptr) {
+        const Membership *place = find_place(*answers, organization);
+        if (place->belongs == Belongs::yes)
+            return place;
+        if (place->belongs == Belongs::no || answers->complete)
+            return nullptr;
+    }
+    return look_up(organization);
+}
+
+const Answers &all_memberships() {
+    Answers *answers = answers_at_hand();
+    if (answers == nullptr || !answers->complete) {
+        const bool pushed = push_snapshot();
+        answers = &find_answers();
+        complete(answers);
+        if (pushed)
+            PopActiveSnapshot();
+    }
+    return *answers;
+}
+
+int known_count() {
+    const Answers *answers = answers_at_hand();
+    return answers == nullptr || !answers->complete ? -1 : static_cast<int>(answers->count);
+}
+
+bool is_claimed_role(const char *role) {
+    const Sources &sources = current_sources();
+    const Person &caller = current_person();
+    if (!caller.has_subject)
+        return false;
+    for (int i = 0; i < sources.count; i++) {
+        if (sources.items[i]->kind != Kind::claim_roles)
+            continue;
+        const std::string_view claim = find_at_path(caller, sources.items[i]->path, sources.items[i]->path_length);
+        std::string_view key, value;
+        size_t position = 0;
+        const char *one = pg::is_json_string(claim) ? pg::json_string(claim) : nullptr;
+        if (one != nullptr && strcmp(one, role) == 0)
+            return true;
+        while (pg::is_json_array(claim) && pg::json_next(claim, &position, &key, &value)) {
+            const char *name = pg::json_string(value);
+            if (name != nullptr && strcmp(name, role) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+void init_answers() {
+    RegisterSubXactCallback(count_rollback, nullptr);
+}
+
+} // namespace lifeguard::identity

@@ -1,0 +1,257 @@
+#include "pg/claims.hpp"
+#include "pg/json.hpp"
+#include "pg/uuid.hpp"
+#include "journal/keep.hpp"
+#include "identity/claims.hpp"
+
+namespace lifeguard::identity {
+
+uint64 settings_changes = 1;
+const Person *person = nullptr;
+uint64 person_read_at = 0;
+bool settings_watched = false;
+
+namespace {
+
+char *tenant_claim; // lifeguard.tenant_claim
+
+// A setting that claims come in.
+struct Setting {
+    const char *name;
+    const char *description;
+    bool ours;       // defined here, so that every change is counted
+    char *value;     // where it is ours
+    const char *seen; // what it was, where it is another library's
+};
+
+enum { claims, sub, role, email, tenant, setting_count };
+
+Setting settings[setting_count] = {
+    {pg::claims_setting, "The claims of the request, a JSON object.", false, nullptr, nullptr},
+    {"request.jwt.claim.sub", "The subject of the request, where each claim has a setting.", false, nullptr, nullptr},
+    {"request.jwt.claim.role", "The role of the request, where each claim has a setting.", false, nullptr, nullptr},
+    {"request.jwt.claim.email", "The e-mail of the request, where each claim has a setting.", false, nullptr, nullptr},
+    {"app.current_tenant_id", "The tenant that the application acts for.", false, nullptr, nullptr},
+};
+
+// Persons whom a result may still point to.
+const Person *retired = nullptr;
+
+// Empty is what SET LOCAL leaves behind, and means none.
+const char *none_if_empty(const char *value) {
+    return value == nullptr || *value == '\0' ? nullptr : value;
+}
+
+// A setting's value, or nullptr; it stays where it is until the next change is counted.
+const char *value_of(const Setting &setting) {
+    return setting.ours ? none_if_empty(setting.value) : setting.seen;
+}
+
+// Called by the server before it stores a new value, also when a transaction's end or RESET brings back an old one.
+void count_change(const char *, void *) {
+    settings_changes++;
+}
+
+// Compares the settings that another library defines with what they were, because their changes are not told.
+void look_for_changes() {
+    for (Setting &setting : settings) {
+        if (setting.ours)
+            continue;
+        const char *value = none_if_empty(GetConfigOption(setting.name, true, false));
+        if ((value == nullptr) == (setting.seen == nullptr) && (value == nullptr || strcmp(value, setting.seen) == 0))
+            continue;
+        const char *copy = value == nullptr ? nullptr : MemoryContextStrdup(TopMemoryContext, value);
+        if (setting.seen != nullptr)
+            pfree(const_cast<char *>(setting.seen));
+        setting.seen = copy;
+        settings_changes++;
+    }
+}
+
+// Places a text behind what is at *end.
+text *place_text(char **end, const char *value, size_t length) {
+    auto *placed = reinterpret_cast<text *>(*end);
+    SET_VARSIZE(placed, length + VARHDRSZ);
+    memcpy(VARDATA(placed), value, length);
+    *end += MAXALIGN(length + VARHDRSZ);
+    return placed;
+}
+
+// The subject as a UUID; NULL and absence are nobody without more ado.
+void read_subject(Person *caller, std::string_view value, bool json) {
+    if (json ? pg::is_json_null(value) : value.data() == nullptr)
+        return;
+    char buffer[64];
+    if (json) {
+        const int length = pg::json_text(value, buffer, sizeof buffer);
+        value = length < 0 ? std::string_view() : std::string_view(buffer, static_cast<size_t>(length));
+    }
+    caller->has_subject = pg::read_uuid(value, &caller->subject);
+    if (!caller->has_subject)
+        complain(Complaint::subject, "the claim sub of the request is no UUID: its caller is nobody");
+}
+
+// Makes a person of the settings as they are.
+const Person *make_person() {
+    std::string_view object, subject;
+    const char *names[2] = {nullptr, nullptr}; // role, e-mail
+    const char *text_of_claims = value_of(settings[claims]);
+    const bool by_claim = text_of_claims == nullptr;
+
+    if (by_claim) {
+        const char *value = value_of(settings[sub]);
+        subject = value == nullptr ? std::string_view() : std::string_view(value, strnlen(value, 64));
+        names[0] = value_of(settings[role]);
+        names[1] = value_of(settings[email]);
+    } else {
+        object = std::string_view(text_of_claims, strnlen(text_of_claims, pg::longest_claims + 1));
+        object.remove_prefix(Min(object.find_first_not_of(" \t\r\n"), object.size()));
+        if (object.size() > pg::longest_claims || !pg::is_json(object) || !pg::is_json_object(object)) {
+            complain(Complaint::claims, "request.jwt.claims is no JSON object: its caller is nobody");
+            object = {};
+        } else {
+            subject = pg::json_member(object, "sub");
+            names[0] = pg::json_string(pg::json_member(object, "role"));
+            names[1] = pg::json_string(pg::json_member(object, "email"));
+        }
+    }
+
+    size_t size = MAXALIGN(sizeof(Person));
+    for (const char *name : names)
+        size += name == nullptr ? 0 : MAXALIGN(strlen(name) + VARHDRSZ);
+    auto *made = static_cast<Person *>(MemoryContextAllocZero(TopMemoryContext, size));
+    char *end = reinterpret_cast<char *>(made) + MAXALIGN(sizeof(Person));
+    made->claims = object;
+    made->by_claim = by_claim;
+    read_subject(made, subject, !by_claim);
+    if (names[0] != nullptr)
+        made->role = place_text(&end, names[0], strlen(names[0]));
+    if (names[1] != nullptr)
+        made->email = place_text(&end, names[1], strlen(names[1]));
+    for (const char *name : names)
+        if (name != nullptr && !by_claim)
+            pfree(const_cast<char *>(name));
+    return made;
+}
+
+// Frees the persons that no result can point to any more: the statement that the client sent has ended. (A procedure
+// that commits has not: it may hold one in an argument.)
+void free_retired(XactEvent event, void *) {
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+        return;
+    if (ActivePortal != nullptr || SPI_inside_nonatomic_context())
+        return;
+    while (retired != nullptr) {
+        const Person *next = retired->retired;
+        pfree(const_cast<Person *>(retired));
+        retired = next;
+    }
+}
+
+// Defines a setting, unless another library has: then its changes are not told.
+void define(Setting *setting) {
+    const bool exists = GetConfigOption(setting->name, true, false) != nullptr;
+    if (exists && (GetConfigOptionFlags(setting->name, true) & GUC_CUSTOM_PLACEHOLDER) == 0)
+        return;
+    DefineCustomStringVariable(setting->name, setting->description, nullptr, &setting->value, nullptr, PGC_USERSET,
+                               GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr, count_change, nullptr);
+    setting->ours = true;
+}
+
+} // namespace
+
+const Person &read_person() {
+    if (!settings_watched)
+        look_for_changes();
+    if (person_read_at != settings_changes) {
+        const uint64 read_at = settings_changes;
+        const Person *now = make_person();
+        if (person != nullptr) {
+            const_cast<Person *>(person)->retired = retired;
+            retired = person;
+        }
+        person = now;
+        person_read_at = read_at;
+    }
+    return *person;
+}
+
+std::string_view find_claim(const Person &caller, const char *name, bool *json) {
+    *json = !caller.by_claim;
+    if (caller.claims.data() != nullptr)
+        return pg::json_member(caller.claims, name);
+    if (!caller.by_claim)
+        return {};
+    char setting[NAMEDATALEN * 2];
+    if (snprintf(setting, sizeof setting, "%s%s", pg::claim_settings, name) >= static_cast<int>(sizeof setting))
+        return {};
+    const char *value = GetConfigOption(setting, true, false);
+    return value == nullptr || *value == '\0' ? std::string_view()
+                                              : std::string_view(value, strnlen(value, pg::longest_claims));
+}
+
+std::string_view find_at_path(const Person &caller, const char *const *path, int length) {
+    bool json;
+    std::string_view value = find_claim(caller, path[0], &json);
+    if (!json && !pg::is_json(value))
+        return {};
+    for (int i = 1; i < length; i++)
+        value = pg::is_json_object(value) ? pg::json_member(value, path[i]) : std::string_view();
+    return value;
+}
+
+text *claim_text(std::string_view value, bool json) {
+    if (value.data() == nullptr || (json && pg::is_json_null(value)))
+        return nullptr;
+    if (!json || !pg::is_json_string(value))
+        return cstring_to_text_with_len(value.data(), static_cast<int>(value.size()));
+    char *meaning = pg::json_string(value);
+    return meaning == nullptr ? nullptr : cstring_to_text(meaning);
+}
+
+bool find_tenant(const Person &caller, pg_uuid_t *tenant_id) {
+    bool json;
+    char buffer[64];
+    std::string_view value = find_claim(caller, tenant_claim, &json);
+    if (json && !pg::is_json_null(value)) {
+        const int length = pg::json_text(value, buffer, sizeof buffer);
+        value = length < 0 ? std::string_view("") : std::string_view(buffer, static_cast<size_t>(length));
+    } else if (json) {
+        value = {};
+    }
+    if (value.data() == nullptr) {
+        const char *setting = value_of(settings[tenant]);
+        if (setting == nullptr)
+            return false;
+        value = std::string_view(setting, strnlen(setting, 64));
+    }
+    if (pg::read_uuid(value, tenant_id))
+        return true;
+    complain(Complaint::tenant, "the tenant of the request is no UUID: it acts for no tenant");
+    return false;
+}
+
+void complain(Complaint about, const char *message) {
+    static bool told[static_cast<int>(Complaint::membership) + 1];
+    if (told[static_cast<int>(about)] || IsParallelWorker())
+        return;
+    told[static_cast<int>(about)] = true;
+    journal::Report report;
+    report.severity = WARNING;
+    report[journal::Field::type] = about == Complaint::membership ? "invalid_membership" : "invalid_claims";
+    report[journal::Field::message] = message;
+    (void)journal::keep(report);
+}
+
+void init_claims() {
+    DefineCustomStringVariable("lifeguard.tenant_claim", "The claim that names the tenant of a request.", nullptr,
+                               &tenant_claim, "tenant_id", PGC_SUSET, 0, nullptr, count_change, nullptr);
+    settings_watched = true;
+    for (Setting &setting : settings) {
+        define(&setting);
+        settings_watched = settings_watched && setting.ours;
+    }
+    RegisterXactCallback(free_retired, nullptr);
+}
+
+} // namespace lifeguard::identity
