@@ -31,7 +31,6 @@ BEGIN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = 'message of ' || code, DET
 CREATE FUNCTION api.whoami() RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object('uid', lifeguard.uid(), 'role', lifeguard.role(), 'admin', lifeguard.is_admin(), 'user', current_user) $$;
 });
-ask($node, 'club', slurp_file('/tmp/cluster.policies.sql')) if -e '/tmp/cluster.policies.sql';
 
 # --- PostgREST ---
 
