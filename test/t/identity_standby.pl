@@ -12,7 +12,7 @@ ask($primary, 'postgres', identity_tables() . q{
 CREATE ROLE reader LOGIN;
 CREATE TABLE turns (turn int);
 INSERT INTO turns VALUES (0);
-GRANT SELECT ON turns TO reader;
+GRANT SELECT ON turns, memberships, admins TO reader;
 });
 $primary->append_conf('postgresql.conf', "shared_preload_libraries = 'lifeguard'");
 $primary->restart;
@@ -99,6 +99,28 @@ sub follow
 		|| diag(join "\n", @wrong[0 .. ($#wrong > 4 ? 4 : $#wrong)]);
 }
 follow(100, 0);
+
+# While changes stream in, a statement's answers are those of its own snapshot: what it reads in the tables itself.
+my $bench = $primary->basedir;
+append_to_file("$bench/change.sql", sprintf q{UPDATE memberships SET active = NOT active WHERE user_id = '%1$s' \; UPDATE admins SET active = NOT active WHERE user_id = '%1$s';} . "\n", person(5));
+append_to_file("$bench/compare.sql", join "\n", 'BEGIN;', set_claims(claims_of(5), 1) . ';', (sprintf q{SELECT 1 / (lifeguard.is_member('%1$s') = EXISTS (SELECT FROM memberships WHERE user_id = '%2$s' AND active)
+	AND lifeguard.is_admin() = EXISTS (SELECT FROM admins WHERE user_id = '%2$s' AND active))::int;} =~ s/\s+/ /gr, organization(3), person(5)) x 10, "COMMIT;\n");
+ask($primary, 'postgres', sprintf q{INSERT INTO memberships VALUES ('%s', '%s')}, person(5), organization(3));
+$primary->wait_for_catchup($_, 'replay') for values %standby;
+my $changes = start_program('changes', $primary->installed_command('pgbench'), '-n', '-T', 60, '-R', 300, '-f', "$bench/change.sql", '-h', $primary->host, '-p', $primary->port, 'postgres');
+for my $name (sort keys %standby)
+{
+	for my $protocol (qw(simple prepared))
+	{
+		$standby{$name}->command_checks_all([ 'pgbench', '-n', '-M', $protocol, '-c', 2, '-T', 1, '-U', 'reader', '-f', "$bench/compare.sql", 'postgres' ], 0, [qr/failed transactions: 0 /], [qr/^(?!.*division)/s],
+			"$name: answers are those of the statement's snapshot, $protocol protocol");
+	}
+	my %seen = map { $_ => 1 } $session{$name}->query('BEGIN; ' . set_claims(claims_of(5), 1) . '; '
+		. sprintf(q{SELECT lifeguard.is_admin(), active FROM admins, pg_sleep(0.01) WHERE user_id = '%s';}, person(5)) x 100 . 'COMMIT') =~ /^[tf]\|[tf]$/mg;
+	is(join(' ', sort keys %seen), 'f|f t|t', "$name: and they did change, within a transaction");
+}
+end_program($changes);
+ask($primary, 'postgres', sprintf q{DELETE FROM memberships WHERE user_id = '%1$s'; UPDATE admins SET active = false WHERE user_id = '%1$s'}, person(5));
 follow(100, 1);
 
 # Within one transaction of a standby: its next statement, and a statement that was prepared before.
