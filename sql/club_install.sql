@@ -15,8 +15,8 @@ SELECT count(*) AS members FROM pg_depend d JOIN pg_extension e ON e.oid = d.ref
  WHERE d.classid = 'pg_class'::regclass AND d.objid::regclass::text NOT LIKE 'pull_up_club.%'
     OR d.classid = 'pg_namespace'::regclass AND d.objid::regnamespace::text <> 'pull_up_club';
 
--- every table has row security and a policy for the service role, and nothing for others
-SELECT c.oid::regclass AS relation, c.relrowsecurity, array_agg(p.polname::text || ' to ' || p.polroles::regrole[]::text) AS policies,
+-- every table has row security, a policy for the service role, and those for members; anybody sees badges and pools (sql/club_policies.sql has who may what)
+SELECT c.oid::regclass AS relation, c.relrowsecurity, string_agg(p.polname, ', ' ORDER BY p.polname) AS policies,
        has_table_privilege('service_role', c.oid, 'SELECT, INSERT, UPDATE, DELETE') AS service,
        has_table_privilege('authenticated', c.oid, 'SELECT, INSERT, UPDATE, DELETE') AS member,
        has_table_privilege('anon', c.oid, 'SELECT, INSERT, UPDATE, DELETE') AS anybody
@@ -104,6 +104,8 @@ GRANT USAGE, CREATE ON SCHEMA auth_management, content, finance, communication T
 GRANT USAGE ON SCHEMA auth TO club_owner;
 GRANT SELECT, TRIGGER, REFERENCES ON auth.users TO club_owner;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pull_up_club, auth_management, content, finance, communication TO club_owner;
+GRANT INSERT, UPDATE, DELETE ON lifeguard.identity_sources TO club_owner;       -- who says who is an admin
+GRANT EXECUTE ON FUNCTION lifeguard.use_admins, lifeguard.use_source, lifeguard.try_source, lifeguard.check_roles, lifeguard.drop_source TO club_owner;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO club_owner', current_database()); END $$;
 SET ROLE club_owner;
 SELECT line FROM pull_up_club.install() AS line WHERE line LIKE 'schema%' OR line LIKE '%parts%';
@@ -111,7 +113,7 @@ SELECT * FROM pull_up_club.install();
 RESET ROLE;
 SELECT DISTINCT c.relowner::regrole FROM pg_class c
  WHERE c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics');
-SELECT proname, proowner::regrole FROM pg_proc WHERE prosecdef AND proname IN ('is_admin', 'create_profile', 'mark_payout_paid') ORDER BY 1;
+SELECT proname, proowner::regrole FROM pg_proc WHERE prosecdef AND proname IN ('approved_submissions', 'card_ranks', 'create_profile', 'mark_payout_paid') ORDER BY 1;
 INSERT INTO auth.users (id, email) VALUES ('00000000-0000-0000-0000-000000000003', 'cid@example.org');
 SELECT id, email FROM auth_management.profiles ORDER BY id;
 SET ROLE club_owner;

@@ -29,7 +29,7 @@ SELECT rank, rank_in_gender, rank_in_organization, full_name, gender, organizati
 UPDATE content.submissions SET status = 'rejected', notes = 'a band' WHERE actual_pull_up_count = 30;
 SELECT rank, rank_in_gender, rank_in_organization, full_name FROM analytics.leaderboard ORDER BY rank, full_name;
 
--- the view gives nobody more than he may read himself
+-- everybody sees the ranking: what it shows is public, and its view has no rights of its own
 SET ROLE authenticated;
 SELECT count(*) FROM analytics.leaderboard;
 SET ROLE service_role;

@@ -32,11 +32,11 @@ INSERT INTO auth_management.profiles (id) VALUES ('00000000-0000-0000-0000-00000
 -- the time of the last update is kept
 UPDATE auth_management.profiles SET updated_at = '2000-01-01' WHERE id = :bob RETURNING updated_at = now() AS kept;
 
--- who the caller is: nobody is NULL, never an error
+-- who the caller is, as lifeguard says: nobody is NULL and no admin, never an error
 CREATE TEMP TABLE caller (n int, claims text, sub text);
 INSERT INTO caller VALUES
   (1, NULL, NULL), (2, '', ''), (3, '{"sub": "00000000-0000-0000-0000-000000000001"}', ''),
-  (4, '{"sub": "00000000-0000-0000-0000-000000000001"}', '00000000-0000-0000-0000-000000000002'),    -- the older form comes first
+  (4, '{"sub": "00000000-0000-0000-0000-000000000001"}', '00000000-0000-0000-0000-000000000002'),    -- the older form only where there is nothing of the newer
   (5, NULL, '00000000-0000-0000-0000-000000000002'), (6, '{"sub": "ann"}', NULL), (7, '{"sub": null}', NULL), (8, '{}', NULL),
   (9, '[]', NULL), (10, '"00000000-0000-0000-0000-000000000001"', NULL), (11, 'no json', NULL), (12, '{"sub": "0000', NULL),
   (13, '{"sub": "{00000000-0000-0000-0000-000000000001}"}', NULL), (14, $${"sub": "x' OR true --"}$$, NULL),

@@ -2,6 +2,7 @@
 #include "pg/server.hpp"
 
 #include "club/init.hpp"
+#include "guards/protected_columns.hpp"
 #include "guards/updated_at.hpp"
 #include "identity/identity.hpp"
 #include "journal/journal.hpp"
@@ -17,6 +18,7 @@ PGDLLEXPORT void _PG_init(void) {
     lifeguard::identity::init();
     lifeguard::rules::init();
     lifeguard::lifecycle::init();
+    lifeguard::guards::init_protected_columns();
     lifeguard::guards::init_updated_at();
     lifeguard::club::init();
     MarkGUCPrefixReserved("lifeguard");

@@ -8,7 +8,7 @@ CREATE FUNCTION lifeguard.before_row() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_before_row';
 COMMENT ON FUNCTION lifeguard.before_row() IS
 'Trigger function BEFORE INSERT OR UPDATE, FOR EACH ROW: refuses what the rules in its arguments forbid, then sets the columns that they set. '
-'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG001 to LG005, LG010, LG013 to LG016.';
+'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG001 to LG006, LG010, LG013 to LG016.';
 
 CREATE FUNCTION lifeguard.after_row() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_after_row';
@@ -50,6 +50,14 @@ END $$;
 COMMENT ON FUNCTION lifeguard.read_rule(text) IS
 'One trigger argument as jsonb; an object of kind "unreadable" when it is no JSON. Never fails.';
 
+CREATE FUNCTION lifeguard.list_texts(texts jsonb) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(element, ', ' ORDER BY place)
+    FROM jsonb_array_elements_text(CASE jsonb_typeof(texts) WHEN 'array' THEN texts END) WITH ORDINALITY AS t(element, place)
+$$;
+COMMENT ON FUNCTION lifeguard.list_texts(jsonb) IS
+'The texts of a JSON array in their order, with commas between; NULL for what is no array.';
+
 CREATE FUNCTION lifeguard.rule_name(rule jsonb) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE rule ->> 'kind'
@@ -60,6 +68,7 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     WHEN 'action'          THEN format('action %s -> %s: %s', coalesce(rule ->> 'from', 'any'), coalesce(rule ->> 'to', 'any'), rule ->> 'call')
     WHEN 'history'         THEN 'history'
     WHEN 'keep_updated_at' THEN format('keep_updated_at %s', rule ->> 'column')
+    WHEN 'protect_columns' THEN format('protect_columns %s', lifeguard.list_texts(rule -> 'columns'))
     ELSE coalesce(rule ->> 'kind', 'unreadable')
   END
 $$;

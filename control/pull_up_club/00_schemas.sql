@@ -31,8 +31,8 @@ END $$;
 CREATE TABLE pull_up_club.blueprint (
   place  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind   text NOT NULL CHECK (kind IN ('role', 'schema', 'table', 'constraint', 'index', 'view', 'function', 'trigger',
-                                       'rows', 'rule')),
-  name   text NOT NULL,     -- as regclass or regprocedure reads it; 'x ON table' for triggers, constraints and rules
+                                       'rows', 'rule', 'admins', 'security', 'policy', 'grant')),
+  name   text NOT NULL,     -- as regclass or regprocedure reads it; 'x ON table' for triggers, constraints, rules and policies
   make   text NOT NULL,     -- the statement that makes it
   unmake text               -- the statement that takes it back, where that is not DROP KIND NAME
 );

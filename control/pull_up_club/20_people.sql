@@ -67,20 +67,14 @@ BEGIN
   RETURN NULL;
 END $body$;
 COMMENT ON FUNCTION auth_management.create_profile() IS 'trigger: a new auth.users row gets its profile';
-REVOKE EXECUTE ON FUNCTION auth_management.create_profile() FROM PUBLIC$ddl$),
-  ('function', 'auth_management.is_admin()', $ddl$
-CREATE FUNCTION auth_management.is_admin() RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
-DECLARE
-  member uuid := auth_management.current_user_id();
-BEGIN
-  IF member IS NULL THEN
-    RETURN NULL;
-  END IF;
-  RETURN EXISTS (SELECT FROM auth_management.admin_roles WHERE user_id = member AND is_active);
-END $body$;
-COMMENT ON FUNCTION auth_management.is_admin() IS
-  'whether the caller, by his claims, has an active admin role; NULL for nobody'$ddl$);
+REVOKE EXECUTE ON FUNCTION auth_management.create_profile() FROM PUBLIC$ddl$);
+
+-- lifeguard asks the table as its owner, so that policies may ask, also the table's own.
+INSERT INTO pull_up_club.blueprint (kind, name, make, unmake) VALUES
+  ('admins', 'auth_management.admin_roles',
+   $ddl$SELECT lifeguard.use_admins('auth_management.admin_roles', 'user_id', 'is_active')$ddl$,
+   $ddl$SELECT lifeguard.drop_source(id) FROM lifeguard.identity_sources
+         WHERE kind = 'admins' AND relation = 'auth_management.admin_roles'::regclass$ddl$);
 
 -- auth.users may be another's, who grants us a trigger on it. Dropping that takes its owner; dropping our function
 -- takes only us.
@@ -95,53 +89,36 @@ INSERT INTO auth_management.profiles (id, email, full_name)
 SELECT u.id, to_jsonb(u) ->> 'email', to_jsonb(u) -> 'raw_user_meta_data' ->> 'full_name'
   FROM auth.users u WHERE NOT EXISTS (SELECT FROM auth_management.profiles p WHERE p.id = u.id)$ddl$, NULL);
 
+-- Who the caller is, is lifeguard's to say; these are its answers under the club's names.
 CREATE FUNCTION auth_management.current_claim(name text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  claims text := current_setting('request.jwt.claims', true);
-  single text := current_setting('request.jwt.claim.' || name, true);   -- PostgREST before 9
-BEGIN
-  IF single <> '' THEN
-    RETURN single;
-  ELSIF claims <> '' THEN
-    RETURN claims::jsonb ->> name;
-  END IF;
-  RETURN NULL;
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN   -- claims that are no JSON are nobody's
-  RETURN NULL;
-END $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT lifeguard.claim(name) $$;
 COMMENT ON FUNCTION auth_management.current_claim(text) IS
-  'one claim of the caller''s (request.jwt.claim.NAME, else request.jwt.claims), as text; NULL without it or when '
-  'the claims are no JSON';
+  'one claim of the caller''s, as text: lifeguard.claim(); NULL without it or when the claims are no JSON';
 
 CREATE FUNCTION auth_management.current_user_id() RETURNS uuid
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  sub text := auth_management.current_claim('sub');
-BEGIN
-  RETURN CASE WHEN sub ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN sub::uuid END;
-END $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT lifeguard.uid() $$;
 COMMENT ON FUNCTION auth_management.current_user_id() IS
-  'who the caller is by his claims; NULL for nobody and for a sub that is no uuid';
+  'who the caller is by his claims: lifeguard.uid(); NULL for nobody and for a sub that is no uuid';
+
+CREATE FUNCTION auth_management.is_admin() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT lifeguard.is_admin() $$;
+COMMENT ON FUNCTION auth_management.is_admin() IS
+  'whether the caller, by his claims, has an active admin role: lifeguard.is_admin(); false for nobody';
 
 -- A session without claims is the database's own user and is trusted with what its role may do.
 CREATE FUNCTION auth_management.acts_for_club() RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  IF concat(current_setting('request.jwt.claims', true), current_setting('request.jwt.claim.sub', true),
-            current_setting('request.jwt.claim.role', true)) = '' THEN
-    RETURN true;
-  END IF;
-  RETURN coalesce(auth_management.current_claim('role') = 'service_role' OR auth_management.is_admin(), false);
-END $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT concat(current_setting('request.jwt.claims', true), current_setting('request.jwt.claim.sub', true),
+                current_setting('request.jwt.claim.role', true)) = ''
+         OR coalesce(lifeguard.role() = 'service_role', false) OR lifeguard.is_admin()
+$$;
 COMMENT ON FUNCTION auth_management.acts_for_club() IS
   'whether the caller may decide for the club: an admin by his claims, the service role, or a session without claims';
 
 CREATE FUNCTION auth_management.acts_for(user_id uuid) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  RETURN coalesce(auth_management.current_user_id() = user_id, false) OR auth_management.acts_for_club();
-END $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(lifeguard.uid() = user_id, false) OR auth_management.acts_for_club()
+$$;
 COMMENT ON FUNCTION auth_management.acts_for(uuid) IS 'whether the caller is this member, or may decide for the club';
 
 CREATE FUNCTION auth_management.check_member(user_id uuid) RETURNS uuid

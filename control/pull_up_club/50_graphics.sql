@@ -30,15 +30,22 @@ COMMENT ON TABLE content.monthly_graphics IS
   ('index', 'content.monthly_graphics_by_submission',
    'CREATE INDEX monthly_graphics_by_submission ON content.monthly_graphics (submission_id)'),
 
-  -- Ranks are derived: the next approval would make a stored one wrong. A reversed submission has none.
+  -- Ranks are derived: the next approval would make a stored one wrong. A reversed submission has none. A member reads
+  -- his own cards alone and yet is ranked among all: so the ranks, and nothing else, are counted with the owner's rights.
+  ('function', 'content.card_ranks()', $ddl$
+CREATE FUNCTION content.card_ranks() RETURNS TABLE (card_id uuid, rank bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+  SELECT g.id, rank() OVER (PARTITION BY g.month_year ORDER BY g.current_pullups DESC, s.approved_at)
+    FROM content.monthly_graphics g JOIN content.submissions s ON s.id = g.submission_id
+   WHERE s.status = 'approved'
+$body$;
+COMMENT ON FUNCTION content.card_ranks() IS
+  'the rank of every card of an approved submission in its month; says nothing of whose card it is';
+REVOKE EXECUTE ON FUNCTION content.card_ranks() FROM PUBLIC$ddl$),
   ('view', 'content.monthly_graphic_cards', $ddl$
 CREATE VIEW content.monthly_graphic_cards WITH (security_invoker = true) AS
 WITH ranked AS (
-  SELECT g.*,
-         CASE WHEN s.status = 'approved' THEN rank() OVER best END AS rank
-    FROM content.monthly_graphics g
-    JOIN content.submissions s ON s.id = g.submission_id
-  WINDOW best AS (PARTITION BY g.month_year, s.status = 'approved' ORDER BY g.current_pullups DESC, s.approved_at)
+  SELECT g.*, r.rank FROM content.monthly_graphics g LEFT JOIN content.card_ranks() r ON r.card_id = g.id
 ), compared AS (
   SELECT ranked.*,
          CASE WHEN lag(month_year) OVER member = to_char(to_date(month_year, 'YYYY-MM') - interval '1 month', 'YYYY-MM')

@@ -68,6 +68,8 @@ SELECT 'rule', format('guard %s -> %s: %s ON %s', coalesce(from_state, 'any'), t
     (22, 'content.submissions', 'rejected', 'pending', 'this member was approved since, and the pause counts for a corrected one too',
         $$NOT EXISTS (SELECT FROM content.submissions s WHERE s.user_id = new.user_id AND s.status = 'approved' AND s.approved_at > old.rejected_at
                          AND pull_up_club.days_after(s.approved_at, (SELECT cooldown_days FROM pull_up_club.settings)) > now())$$),
+    (23, 'content.submissions', 'approved', 'approved', 'only an admin changes an approved submission',
+        '@no_claims@ OR auth_management.acts_for_club()'),
     (12, 'finance.payout_requests', 'pending', 'approved', 'only an admin approves a payout',
         '@no_claims@ OR auth_management.acts_for_club()'),
     (13, 'finance.payout_requests', NULL, 'rejected', 'only an admin rejects a payout',
@@ -110,6 +112,22 @@ SELECT 'rule', format('action %s -> %s: %s ON %s', coalesce(from_state, 'any'), 
     (5, 'approved', 'rejected', 'abort', 'finance.cleanup_earnings(new.id)'),
     (6, NULL, 'rejected', 'continue', 'communication.send_rejection_email(new.user_id, new.notes)'))
        AS a(n, from_state, to_state, on_error, call), (VALUES ('content.submissions')) AS t(relation)
+ ORDER BY n;
+
+-- What a member may write but not decide. The count and the date belong to the moves and to a pending one, whose guards and
+-- stamps see to them; approvals ask no more of it than a comparison.
+INSERT INTO pull_up_club.blueprint (kind, name, make, unmake)
+SELECT 'rule', format('protect_columns %s ON %s', columns, relation),
+       format('SELECT lifeguard.protect_columns(%L, %L, %L, %L)', relation, '{' || columns || '}', condition, message),
+       format('SELECT lifeguard.drop_protected_columns(%L, %L)', relation, '{' || columns || '}')
+  FROM (VALUES
+    (1, 'auth_management.profiles', 'id, role, is_paid, stripe_customer_id, admin_role_id',
+        '@no_claims@ OR auth_management.acts_for_club()', 'a member''s role, payment and admin link are not his to change'),
+    (2, 'content.submissions', 'notes, featured, rejected_at',
+        '@no_claims@ OR auth_management.acts_for_club()', 'only an admin writes notes, features and dates a rejection'),
+    (3, 'content.submissions', 'actual_pull_up_count, approved_at',
+        'new.status = ''pending'' OR new.status <> old.status', 'a submission is counted and dated when it is decided'))
+       AS c(n, relation, columns, condition, message)
  ORDER BY n;
 
 -- The tables that the earnings functions write set the column themselves.

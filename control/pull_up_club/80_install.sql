@@ -18,6 +18,12 @@ BEGIN
       SELECT FROM lifeguard.rules r
        WHERE r.relation = to_regclass(place)
          AND what IN (r.rule, format('guard %s -> %s: %s', coalesce(r.from_state, 'any'), r.to_state, r.message)));
+    WHEN 'admins'     THEN RETURN EXISTS (
+      SELECT FROM lifeguard.identity_sources s WHERE s.kind = 'admins' AND s.relation = to_regclass(name));
+    WHEN 'security'   THEN RETURN (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass(name));
+    WHEN 'policy'     THEN RETURN EXISTS (
+      SELECT FROM pg_policy WHERE polrelid = to_regclass(place) AND polname = what);
+    WHEN 'grant'      THEN RETURN pull_up_club.is_granted(name);
     WHEN 'rows'       THEN RETURN NULL;
     ELSE RETURN to_regclass(name) IS NOT NULL;
   END CASE;
@@ -79,41 +85,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM users, unnest('{SELECT,REFERENCES,TRIGGER}'::text[]) AS privilege
     UNION ALL
     SELECT 'EXECUTE on function ' || n.nspname || '.' || p.proname, has_function_privilege(p.oid, 'EXECUTE')
-      FROM pull_up_club.own_functions() AS own
-      JOIN pg_proc p ON p.oid = own JOIN pg_namespace n ON n.oid = p.pronamespace
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.oid IN (SELECT pull_up_club.own_functions())
+        OR n.nspname = 'lifeguard' AND p.proname IN ('use_admins', 'use_source', 'try_source', 'check_roles', 'drop_source')
+    UNION ALL   -- who is an admin for lifeguard is written there
+    SELECT privilege || ' on table lifeguard.identity_sources', has_table_privilege('lifeguard.identity_sources', privilege)
+      FROM unnest('{INSERT,UPDATE,DELETE}'::text[]) AS privilege
   )
   SELECT lacks FROM wanted, caller WHERE NOT granted AND NOT rolsuper ORDER BY 1
 $$;
 COMMENT ON FUNCTION pull_up_club.missing_rights() IS 'the rights that install() needs and its caller lacks';
 
--- Row security on every table of the club, all of it for the service role; members' policies come with identity.
-CREATE FUNCTION pull_up_club.protect_tables() RETURNS SETOF text
+-- What the API's roles need beside the grants of the blueprint; the service role may call all that the club has.
+CREATE FUNCTION pull_up_club.open_schemas() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   part record;
 BEGIN
-  FOR part IN
-    SELECT b.kind, b.name, c.oid, c.relrowsecurity
-      FROM pull_up_club.blueprint b
-      JOIN pg_class c ON c.oid = CASE WHEN b.kind IN ('table', 'view') THEN to_regclass(b.name) END
-     WHERE b.name <> 'auth.users'
-     ORDER BY b.place
-  LOOP
-    IF part.kind = 'view' THEN
-      EXECUTE format('GRANT SELECT ON %s TO service_role', part.name);
-      CONTINUE;
-    END IF;
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO service_role', part.name);
-    IF NOT part.relrowsecurity THEN
-      EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', part.name);
-      RETURN NEXT format('row security on %s switched on', part.name);
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = part.oid AND polname = 'service') THEN
-      EXECUTE format('CREATE POLICY service ON %s TO service_role USING (true) WITH CHECK (true)', part.name);
-      RETURN NEXT format('policy service ON %s created', part.name);
-    END IF;
-  END LOOP;
-
   FOR part IN
     SELECT nspname AS name, grantee
       FROM pg_namespace, unnest('{anon,authenticated,service_role}'::text[]) AS grantee
@@ -131,9 +119,9 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', part.name);
   END LOOP;
 END $$;
-COMMENT ON FUNCTION pull_up_club.protect_tables() IS
-  'part of install(): row security, the service role''s policy and grants';
-REVOKE EXECUTE ON FUNCTION pull_up_club.protect_tables() FROM PUBLIC;
+COMMENT ON FUNCTION pull_up_club.open_schemas() IS
+  'part of install(): lets the API''s roles into the schemas, and the service role call the functions';
+REVOKE EXECUTE ON FUNCTION pull_up_club.open_schemas() FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.install() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -142,7 +130,6 @@ DECLARE
   made    int := 0;
   there   int := 0;
   touched bigint;
-  line    text;
   problem text[];
 BEGIN
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
@@ -174,15 +161,15 @@ BEGIN
       there := there + 1;
     ELSE
       made := made + 1;
-      RETURN NEXT CASE part.kind WHEN 'rows' THEN format('%s rows into %s', touched, part.name)
-                                 WHEN 'rule' THEN format('rule %s declared', part.name)
+      RETURN NEXT CASE part.kind WHEN 'rows'     THEN format('%s rows into %s', touched, part.name)
+                                 WHEN 'rule'     THEN format('rule %s declared', part.name)
+                                 WHEN 'admins'   THEN format('admins of %s registered', part.name)
+                                 WHEN 'security' THEN format('row security on %s switched on', part.name)
+                                 WHEN 'grant'    THEN format('granted %s', part.name)
                                  ELSE format('%s %s created', part.kind, part.name) END;
     END IF;
   END LOOP;
-  FOR line IN SELECT pull_up_club.protect_tables() LOOP
-    made := made + 1;
-    RETURN NEXT line;
-  END LOOP;
+  PERFORM pull_up_club.open_schemas();
   RETURN NEXT CASE WHEN made = 0 THEN format('nothing was missing: all %s parts were already there', there)
                    WHEN there = 0 THEN format('%s parts made', made)
                    ELSE format('%s parts made, %s were already there', made, there) END;
@@ -212,7 +199,7 @@ BEGIN
     SELECT kind, name, split_part(name, ' ON ', 2) AS relation, split_part(name, ' ON ', 1) AS what, unmake
       FROM pull_up_club.blueprint
      WHERE name <> 'auth.users' AND name <> 'auth'
-       AND (kind IN ('trigger', 'view', 'function') OR kind = 'rule' AND unmake IS NOT NULL
+       AND (kind IN ('trigger', 'view', 'function') OR kind IN ('rule', 'admins', 'policy') AND unmake IS NOT NULL
             OR NOT keep_data AND kind IN ('table', 'constraint', 'schema'))
      ORDER BY place DESC
   LOOP
@@ -230,13 +217,14 @@ BEGIN
     END IF;
     gone := gone + 1;
     RETURN NEXT format('%s %s %s', part.kind, part.name,
-                       CASE part.kind WHEN 'rule' THEN 'withdrawn' ELSE 'dropped' END);
+                       CASE WHEN part.kind IN ('rule', 'admins') THEN 'withdrawn' ELSE 'dropped' END);
   END LOOP;
   RETURN NEXT CASE WHEN gone = 0 THEN 'nothing was there to remove'
                    WHEN keep_data THEN format('%s parts removed; the tables are kept, with all that is in them', gone)
                    ELSE format('%s parts removed', gone) END;
 END $$;
 COMMENT ON FUNCTION pull_up_club.uninstall(boolean) IS
-  'withdraws the club''s rules, its trigger on auth.users, its views and owner''s functions; keep_data => false '
+  'withdraws the club''s rules, its members'' policies, its admins as lifeguard''s, its trigger on auth.users, its views and '
+  'owner''s functions; keep_data => false '
   'drops its tables too, and its schemas when nothing else is in them; returns a line for each';
 REVOKE EXECUTE ON FUNCTION pull_up_club.uninstall(boolean) FROM PUBLIC;

@@ -224,8 +224,7 @@ void *compile_before(rules::Compilation &compilation, const Definition *definiti
     if (lifecycle->states == nullptr)
         return nullptr;
     compilation.on_insert = compilation.on_update = true;
-    compilation.on_delete = compilation.compiled->root != RelationGetRelid(compilation.table) ||
-                            compilation.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    rules::follow_moves(compilation);
     compilation.columns = bms_add_member(compilation.columns, lifecycle->states->column);
     compilation.settled = bms_add_member(compilation.settled, lifecycle->states->column);
     for (int i = 0; i < count; i++) // all states first: they are the size of the table of moves

@@ -16,6 +16,7 @@ constexpr int guard_refused = sqlstate("LG002");
 constexpr int unknown_state = sqlstate("LG003");
 constexpr int state_is_null = sqlstate("LG004");
 constexpr int not_an_initial_state = sqlstate("LG005");
+constexpr int column_protected = sqlstate("LG006");
 constexpr int invalid_rule = sqlstate("LG010");
 constexpr int rule_exists = sqlstate("LG011");
 constexpr int no_such_rule = sqlstate("LG012");

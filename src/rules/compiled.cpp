@@ -133,6 +133,11 @@ const Feature &feature_at(int index) {
     return features[index];
 }
 
+void follow_moves(Compilation &compilation) {
+    compilation.on_delete = compilation.compiled->root != RelationGetRelid(compilation.table) ||
+                            compilation.table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
 AttrNumber find_column(Relation table, const char *name, const char *rule) {
     const AttrNumber column = get_attnum(RelationGetRelid(table), name);
     if (column <= 0)

@@ -93,6 +93,9 @@ void register_feature(const Feature &feature);
 int feature_count();
 const Feature &feature_at(int index);
 
+// Lets the BEFORE trigger see the DELETE half of an UPDATE that moves a row to another partition.
+void follow_moves(Compilation &compilation);
+
 // The attribute number of a column; LG010 when the table has no such column or it is generated.
 AttrNumber find_column(Relation table, const char *name, const char *rule);
 

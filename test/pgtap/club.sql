@@ -124,8 +124,8 @@ SELECT is_empty($$SELECT name FROM pg_temp.functions f, unnest('{public,anon,aut
                    WHERE has_function_privilege(who, oid, 'EXECUTE') AND prorettype <> 'trigger'::regtype AND NOT (who = 'authenticated' AND name LIKE 'finance.mark_payout_paid%')
                      AND (provolatile = 'v' AND lanname = 'c' OR prosrc ~ '\m(INSERT INTO|UPDATE [a-z]|DELETE FROM|EXECUTE (format|part|statement))')$$,
                 'what writes is not for everybody to call');
-SELECT set_eq($$SELECT name FROM pg_temp.functions WHERE prosecdef$$, ARRAY['auth_management.create_profile()', 'auth_management.is_admin()', 'finance.mark_payout_paid(uuid)'],
-              'three functions run with their owner''s rights, no more');
+SELECT set_eq($$SELECT name FROM pg_temp.functions WHERE prosecdef$$, ARRAY['auth_management.create_profile()', 'content.approved_submissions()', 'content.card_ranks()', 'finance.mark_payout_paid(uuid)'],
+              'four functions run with their owner''s rights, no more');
 SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE prosecdef AND oid IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')$$,
                 'and those belong to who installed, not to the extension');
 
@@ -448,12 +448,14 @@ UPDATE content.submissions SET organization = 'Navy', region = 'South', age = 31
 SELECT test.approve(id, 5) FROM content.submissions \g /dev/null
 SELECT results_eq('SELECT organization, region, age, gender FROM auth_management.profiles WHERE id = test.member(1)', $$VALUES ('Navy', 'South', 31, 'Male')$$,
                   'an approval takes into the profile what the submission says, and no more');
+GRANT USAGE ON SCHEMA test TO anon, authenticated;
 SELECT test.acts(1) \g /dev/null
 SET ROLE authenticated;
-SELECT throws_ok(format('UPDATE auth_management.profiles SET %s WHERE id = test.member(1)', change), '42501', NULL, 'a member cannot change his own ' || split_part(change, ' ', 1))
-  FROM unnest(ARRAY['role = ''admin''', 'is_paid = true', 'admin_role_id = NULL', 'paypal_email = ''x''']) AS change;
+SELECT is(test.refusal('UPDATE auth_management.profiles SET ' || change), 'LG006', 'a member cannot change his own ' || split_part(change, ' ', 1))
+  FROM unnest(ARRAY['role = ''admin''', 'is_paid = true', 'admin_role_id = gen_random_uuid()', 'stripe_customer_id = ''x''', 'id = gen_random_uuid()']) AS change;
+SELECT results_eq('UPDATE auth_management.profiles SET paypal_email = ''new@example.org'' RETURNING id', 'SELECT test.member(1)', 'his address is his to change, and nobody else''s');
 SELECT throws_ok('INSERT INTO auth_management.admin_roles (user_id) VALUES (test.member(1))', '42501', NULL, 'nor make himself an admin');
-SELECT throws_ok('UPDATE finance.payout_requests SET paypal_email = ''mine@example.org''', '42501', NULL, 'a stranger cannot change the address');
+SELECT is_empty('UPDATE finance.payout_requests SET paypal_email = ''mine@example.org'' RETURNING id', 'a stranger cannot change the address');
 SELECT throws_ok('SELECT finance.process_submission_earnings(test.submission(1), test.member(1), 5)', '42501', NULL, 'nor pay himself');
 RESET ROLE;
 SELECT test.acts(NULL), test.film(2, 20, '2026-02-04 12:00+00') \g /dev/null
@@ -474,6 +476,42 @@ SELECT lives_ok($$SELECT test.film(1, 18, '2026-02-04 12:00+00')$$, 'the service
 SELECT lives_ok($$SELECT test.reject(id) FROM content.submissions$$, 'and reverses');
 RESET ROLE;
 SELECT is_empty('TABLE test.wrong', 'and every total is exact');
+
+-- ---------------------------------------------------------------- who sees and does what (sql/club_policies.sql asks every persona for every table and command)
+
+SELECT is_empty($$SELECT polrelid::regclass, role::regrole FROM pg_policy, unnest(polroles) AS role, unnest(CASE polcmd WHEN '*' THEN '{r,a,w,d}'::"char"[] ELSE ARRAY[polcmd] END) AS command
+                   WHERE polpermissive AND polrelid IN (SELECT oid FROM pg_temp.club_tables) GROUP BY 1, 2, command HAVING count(*) > 1$$, 'no role has two permissive policies for one command');
+SELECT is_empty($$SELECT polrelid::regclass, polname FROM pg_policy WHERE polrelid IN (SELECT oid FROM pg_temp.club_tables) AND polcmd IN ('a', 'w', 'd')
+                   AND (coalesce(pg_get_expr(polqual, polrelid), '') || coalesce(pg_get_expr(polwithcheck, polrelid), '')) !~ 'lifeguard\.(uid|is_admin)\(\)'$$,
+                'nothing is written by everybody');
+SELECT is_empty($$SELECT polrelid::regclass, polname FROM pg_policy WHERE polrelid IN (SELECT oid FROM pg_temp.club_tables) AND pg_get_expr(polqual, polrelid) ~* '\mselect\M'$$,
+                'policies call the helpers as they are, and look into no table');
+CALL test.empty();
+SELECT test.film(1, 20, '2026-02-04 12:00+00'), test.film(2, 15, '2026-02-05 12:00+00') \g /dev/null
+SELECT set_config('request.jwt.claims', '{"role": "anon"}', false) \g /dev/null
+SET ROLE anon;
+SELECT results_eq('SELECT rank, full_name, actual_pull_up_count FROM analytics.leaderboard ORDER BY rank', $$VALUES (1::bigint, 'Member 1', 20), (2, 'Member 2', 15)$$, 'everybody sees the ranking');
+SELECT throws_ok(format('SELECT %s FROM auth_management.profiles', secret), '42501', NULL, 'and nobody''s ' || secret) FROM unnest('{email, phone, paypal_email, stripe_customer_id, age}'::text[]) AS secret;
+SELECT throws_ok('SELECT notes FROM content.submissions', '42501', NULL, 'nor an admin''s notes');
+RESET ROLE;
+SELECT test.acts(2) \g /dev/null
+SET ROLE authenticated;
+SELECT results_eq('SELECT rank, month_year FROM content.monthly_graphic_cards', $$VALUES (2::bigint, '2026-02')$$, 'a member reads his own card, ranked among all');
+SELECT results_eq('SELECT user_id FROM content.submissions UNION SELECT user_id FROM finance.weekly_earnings UNION SELECT user_id FROM finance.payout_requests UNION SELECT id FROM auth_management.profiles',
+                  'SELECT test.member(2)', 'and his own rows');
+SELECT is(test.refusal('UPDATE content.submissions SET video_url = ''x'''), 'LG002', 'what was approved is not his to change');
+RESET ROLE;
+SELECT test.acts(3) \g /dev/null
+SET ROLE authenticated;
+SELECT lives_ok('INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (test.member(3), ''https://youtu.be/3'', 9)', 'a member submits through the API');
+SELECT is(test.refusal('UPDATE content.submissions SET status = ''approved'', actual_pull_up_count = 9'), 'LG002', 'and does not approve himself');
+RESET ROLE;
+SELECT test.acts(30) \g /dev/null
+SET ROLE authenticated;
+SELECT lives_ok('UPDATE content.submissions SET status = ''approved'', actual_pull_up_count = 8 WHERE user_id = test.member(3)', 'an admin approves by a plain UPDATE');
+RESET ROLE;
+SELECT is((SELECT test.earned(id) FROM content.submissions WHERE user_id = test.member(3)), '$8 of 8', 'and all that follows is done');
+SELECT is_empty('TABLE test.wrong', 'to the cent');
 
 -- ---------------------------------------------------------------- e-mail
 
