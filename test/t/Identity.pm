@@ -8,7 +8,7 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(person organization claims_of answer answer_of $nobody @people identity_tables sources start_program end_program free_port);
+our @EXPORT = qw(person organization claims_of $answer answer_of $nobody @people identity_tables sources start_program end_program free_port);
 
 # --- people ---
 
@@ -58,7 +58,6 @@ SQL
 our $answer = q{coalesce(lifeguard.uid()::text, 'nobody') || CASE WHEN lifeguard.is_admin() THEN ' admin' ELSE '' END
  || ' in ' || array_to_string(ARRAY(SELECT right(o::text, 1) FROM unnest(lifeguard.organizations()) AS o ORDER BY 1), ',')
  || ' sees ' || (SELECT count(*) FROM documents)};
-sub answer { return $answer; }
 our $nobody = 'nobody in  sees 0';
 
 sub answer_of

@@ -246,6 +246,16 @@ cmp_ok($asked, '>', 100, "$asked requests for all there is");
 is(join("\n", @broken), '', 'none of them ends as a 500');
 is(join("\n", @told), '', 'and none tells another\'s address');
 
+my $rows = q{SELECT c.oid::regclass, query_to_xml('SELECT count(*) FROM ' || c.oid::regclass, false, true, '')
+  FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text IN ('auth', 'auth_management', 'content', 'finance', 'communication') ORDER BY 1};
+my ($before, %answers) = ask($node, 'club', $rows);
+for my $path (map { s/^(\w+)\./$1 /r } split /\n/, ask($node, 'club', q{SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication')}))
+{
+	$answers{ request($_, 'DELETE', split(/ /, $path))->{status} }++ for undef, $stranger, $bob;
+}
+is(join(' ', grep { !/^(?:200|401|403)$/ } keys %answers), '', 'whoever deletes all is refused, or gets no row');
+is(ask($node, 'club', $rows), $before, 'and all is still there');
+
 # --- every error of class LG is a 4xx ---
 
 my %codes = map { $_ => 1 } slurp_file('docs/errors.md') =~ /\bLG\d{3}\b/g;

@@ -61,7 +61,7 @@ my %set = (
 my ($first, $second) = (client(%pooler), client(%pooler));
 my $server = $first->query('SELECT pg_backend_pid()');
 is($second->query('SELECT pg_backend_pid()'), $server, 'two clients have one server connection');
-my $ask = 'SELECT ' . answer();
+my $ask = "SELECT $answer";
 is($first->query($ask), $nobody, 'who brings no claims is nobody');
 for my $how (sort keys %set)
 {
@@ -101,7 +101,7 @@ is($first->query('SELECT pg_backend_pid()') . $second->query('SELECT pg_backend_
 # --- thousands of short transactions of three clients ---
 
 # The prepared statement is the server connection's: all clients execute the same generic plan.
-$first->query("PREPARE answer(text) AS SELECT \$1, 'by', pg_backend_pid(), nextval('turns'), $Identity::answer");
+$first->query("PREPARE answer(text) AS SELECT \$1, 'by', pg_backend_pid(), nextval('turns'), $answer");
 like($second->query("EXECUTE answer('here')"), qr/^here\|/, 'a statement prepared by one client is there for the other');
 
 # Claims as they come: what is sent, and the person whom it makes (0: nobody).
@@ -115,7 +115,7 @@ sub claims_by_chance
 }
 
 my (%expected, $steps);
-sub step { my ($person) = @_; $expected{ ++$steps } = $person ? answer_of($person) : $nobody; return rand() < 0.5 ? "EXECUTE answer('$steps');" : "SELECT '$steps', 'by', pg_backend_pid(), nextval('turns'), $Identity::answer;"; }
+sub step { my ($person) = @_; $expected{ ++$steps } = $person ? answer_of($person) : $nobody; return rand() < 0.5 ? "EXECUTE answer('$steps');" : "SELECT '$steps', 'by', pg_backend_pid(), nextval('turns'), $answer;"; }
 sub become { my ($claims) = @_; return rand() < 0.5 ? "SELECT set_config('request.jwt.claims', '$claims', true) IS NULL;" : qq{SET LOCAL "request.jwt.claims" = '$claims';}; }
 sub transaction
 {
@@ -184,7 +184,7 @@ END $$;
 CREATE FUNCTION become(who int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('request.jwt.claims', claims, true) FROM expected WHERE number = who;
-END $$}, join(', ', map { $_ ? "($_, '" . answer_of($_) . "', '" . claims_of($_) . "')" : "(0, '$nobody', '')" } 0, @people), $Identity::answer);
+END $$}, join(', ', map { $_ ? "($_, '" . answer_of($_) . "', '" . claims_of($_) . "')" : "(0, '$nobody', '')" } 0, @people), $answer);
 append_to_file($node->basedir . '/bench.sql', <<'SQL');
 \set who random(0, 5)
 \set other random(0, 5)

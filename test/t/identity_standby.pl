@@ -28,7 +28,7 @@ for my $name (sort keys %preload)
 	$standby{$name}->start;
 }
 
-my $ask = 'SELECT ' . answer();
+my $ask = "SELECT $answer";
 sub session { my ($node) = @_; return $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '-U', 'reader' ]); }
 sub set_claims { my ($claims, $local) = @_; return sprintf q{SELECT set_config('request.jwt.claims', '%s', %s) IS NULL}, $claims, $local ? 'true' : 'false'; }
 sub answers { my ($session, $claims) = @_; return $session->query('BEGIN READ ONLY; ' . set_claims($claims, 1) . "; $ask; COMMIT") =~ s/^[ft]\n//r; }
