@@ -25,8 +25,8 @@ bool push_snapshot() {
 // What is asked now depends on.
 Moment this_moment() {
     const Snapshot now = GetActiveSnapshot();
-    return {settings_changes,        sources_changes, rollbacks, pg::local_transaction(), now->xmin, now->xmax,
-            now->xcnt, now->subxcnt, now->curcid};
+    return {settings_changes, sources_changes, rollbacks,  pg::local_transaction(), now->xmin, now->xmax,
+            now->xcnt,        now->subxcnt,    now->curcid};
 }
 
 // Empties answers for another moment.
@@ -40,22 +40,25 @@ void begin(Answers *answers) {
     answers->memory = memory;
 }
 
+// Whether answers may be good beyond their moment: every source tells of its changes, and this transaction has made
+// none of which it is not told yet. (Parallel mode has no snapshot that is newer than the statement's.)
+bool may_last() {
+    return current_sources().lasting && !TransactionIdIsValid(GetTopTransactionIdIfAny()) && !IsInParallelMode();
+}
+
 // The answers of now. Lasting ones are good for a later moment when no change was told since: changes are accepted
 // first, then counted, and only then is a snapshot taken.
 Answers &find_answers() {
     (void)current_person();
-    const Sources &sources = current_sources();
-    const bool may_last = sources.lasting && !IsInParallelMode();
-    if (sources.lasting) {
+    if (current_sources().lasting)
         AcceptInvalidationMessages();
-        (void)current_sources();
-    }
+    const bool lasting = may_last();
     const Moment now = this_moment();
     for (Answers &answers : kept)
         if (answers.memory != nullptr && memcmp(&answers.moment, &now, sizeof now) == 0)
             return *(latest = &answers);
     for (Answers &answers : kept) {
-        if (answers.memory == nullptr || !answers.lasting || answers.membership != membership_changes ||
+        if (!lasting || answers.memory == nullptr || !answers.lasting || answers.membership != membership_changes ||
             answers.moment.claims != now.claims || answers.moment.sources != now.sources)
             continue;
         answers.moment = now;
@@ -68,7 +71,7 @@ Answers &find_answers() {
     begin(&answers);
     answers.moment = now;
     answers.membership = membership_changes;
-    answers.lasting = may_last;
+    answers.lasting = lasting;
     return *(latest = &answers);
 }
 
@@ -91,7 +94,10 @@ void add(Answers *answers, const pg_uuid_t &organization, Belongs belongs, const
         widen(answers);
     const int rank = role == nullptr ? -1 : rank_of(current_sources(), role);
     if (role != nullptr && rank < 0 && current_sources().role_count > 0)
-        complain(Complaint::membership, "a membership has a role that is not in the order of roles: it permits nothing");
+        complain(Complaint::membership,
+                 "a membership has a role that is not in the order of roles: it permits nothing");
+    if (rank >= 0 && rank < max_ranked)
+        answers->ranks |= UINT64CONST(1) << rank;
     Membership *place = find_place(*answers, organization);
     if (place->belongs == Belongs::unknown) {
         place->organization = organization;
@@ -138,12 +144,13 @@ void add_claimed(Answers *answers, const Source &source) {
 
 // Calls ask() for every source of a kind, with a snapshot that fits the answers: what is to last sees all that has been
 // committed, other answers see what the statement sees.
-void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *organization, Visit visit, void *argument) {
+void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *organization, Visit visit,
+             void *argument) {
     const Person &caller = current_person();
     if (!caller.has_subject)
         return;
     const Sources &sources = current_sources();
-    answers->lasting = answers->lasting && !IsInParallelMode();
+    answers->lasting = answers->lasting && may_last();
     const bool newest = answers->lasting;
     if (newest)
         PushActiveSnapshot(GetLatestSnapshot());
@@ -248,12 +255,25 @@ const Answers &all_memberships() {
     return *answers;
 }
 
+bool holds_role(std::string_view role) {
+    const Answers &answers = all_memberships();
+    const int rank = rank_of(current_sources(), role);
+    if (rank >= 0 && rank < max_ranked)
+        return (answers.ranks >> rank & 1) != 0;
+    for (uint32 i = 0; i <= answers.mask; i++) {
+        const Membership &one = answers.table[i];
+        if (one.belongs == Belongs::yes && one.role != nullptr && role == one.role)
+            return true;
+    }
+    return false;
+}
+
 int known_count() {
     const Answers *answers = answers_at_hand();
     return answers == nullptr || !answers->complete ? -1 : static_cast<int>(answers->count);
 }
 
-bool is_claimed_role(const char *role) {
+bool is_claimed_role(std::string_view role) {
     const Sources &sources = current_sources();
     const Person &caller = current_person();
     if (!caller.has_subject)
@@ -265,11 +285,11 @@ bool is_claimed_role(const char *role) {
         std::string_view key, value;
         size_t position = 0;
         const char *one = pg::is_json_string(claim) ? pg::json_string(claim) : nullptr;
-        if (one != nullptr && strcmp(one, role) == 0)
+        if (one != nullptr && role == one)
             return true;
         while (pg::is_json_array(claim) && pg::json_next(claim, &position, &key, &value)) {
             const char *name = pg::json_string(value);
-            if (name != nullptr && strcmp(name, role) == 0)
+            if (name != nullptr && role == name)
                 return true;
         }
     }

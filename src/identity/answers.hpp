@@ -26,6 +26,8 @@ struct Moment {
 };
 static_assert(std::has_unique_object_representations_v<Moment>); // compared as bytes
 
+constexpr int max_ranked = 64; // roles of the order that are also kept as bits
+
 enum class Belongs : uint8 { unknown, no, yes };
 
 // A caller and an organization.
@@ -43,8 +45,9 @@ struct Answers {
     bool lasting;      // and no change was told since
     MemoryContext memory;
     Belongs admin;
-    bool complete; // all memberships are in the table: what is not there does not belong
-    int asked;     // organizations looked up one by one
+    bool complete;     // all memberships are in the table: what is not there does not belong
+    int asked;         // organizations looked up one by one
+    uint64 ranks;      // bit i: the i-th role of the order is held somewhere
     Membership *table; // nullptr: nothing is known yet
     uint32 mask;       // of the table's size
     uint32 count;
@@ -60,8 +63,8 @@ inline bool is_of_now(const Answers &answers, Snapshot now) {
     const Moment &then = answers.moment;
     return then.command == now->curcid && then.xmax == now->xmax && then.in_progress == now->xcnt &&
            then.in_progress_subs == now->subxcnt && then.xmin == now->xmin && then.claims == settings_changes &&
-           then.transaction == pg::local_transaction() && then.sources == sources_changes && then.rollbacks == rollbacks &&
-           settings_watched;
+           then.transaction == pg::local_transaction() && then.sources == sources_changes &&
+           then.rollbacks == rollbacks && settings_watched;
 }
 
 // The answers of now, whatever they hold; nullptr when they have to be looked for.
@@ -93,8 +96,9 @@ const Answers &all_memberships();
 // How many organizations the caller belongs to, as far as that is known without asking; -1 when it is not.
 int known_count();
 
-// Whether a claim names this role for the caller.
-bool is_claimed_role(const char *role);
+// Whether a claim names this role for the caller; whether he holds it in an organization.
+bool is_claimed_role(std::string_view role);
+bool holds_role(std::string_view role);
 
 void init_answers();
 

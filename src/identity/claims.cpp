@@ -19,18 +19,20 @@ char *tenant_claim; // lifeguard.tenant_claim
 struct Setting {
     const char *name;
     const char *description;
-    bool ours;       // defined here, so that every change is counted
-    char *value;     // where it is ours
+    bool ours;        // defined here, so that every change is counted
+    char *value;      // where it is ours
     const char *seen; // what it was, where it is another library's
 };
 
-enum { claims, sub, role, email, tenant, setting_count };
+enum { claims, sub, role, email, tenant_id, tenant, setting_count };
 
 Setting settings[setting_count] = {
     {pg::claims_setting, "The claims of the request, a JSON object.", false, nullptr, nullptr},
     {"request.jwt.claim.sub", "The subject of the request, where each claim has a setting.", false, nullptr, nullptr},
     {"request.jwt.claim.role", "The role of the request, where each claim has a setting.", false, nullptr, nullptr},
     {"request.jwt.claim.email", "The e-mail of the request, where each claim has a setting.", false, nullptr, nullptr},
+    {"request.jwt.claim.tenant_id", "The tenant of the request, where each claim has a setting.", false, nullptr,
+     nullptr},
     {"app.current_tenant_id", "The tenant that the application acts for.", false, nullptr, nullptr},
 };
 
@@ -209,26 +211,42 @@ text *claim_text(std::string_view value, bool json) {
     return meaning == nullptr ? nullptr : cstring_to_text(meaning);
 }
 
-bool find_tenant(const Person &caller, pg_uuid_t *tenant_id) {
+// Reads the tenant of the settings; false for none.
+static bool read_tenant(const Person &caller, pg_uuid_t *found) {
     bool json;
     char buffer[64];
     std::string_view value = find_claim(caller, tenant_claim, &json);
-    if (json && !pg::is_json_null(value)) {
-        const int length = pg::json_text(value, buffer, sizeof buffer);
-        value = length < 0 ? std::string_view("") : std::string_view(buffer, static_cast<size_t>(length));
-    } else if (json) {
+    if (json && pg::is_json_null(value)) {
         value = {};
+    } else if (json) {
+        const int length = pg::json_text(value, buffer, sizeof buffer);
+        value = std::string_view(buffer, static_cast<size_t>(Max(length, 0)));
     }
     if (value.data() == nullptr) {
         const char *setting = value_of(settings[tenant]);
         if (setting == nullptr)
             return false;
-        value = std::string_view(setting, strnlen(setting, 64));
+        value = std::string_view(setting, strnlen(setting, sizeof buffer));
     }
-    if (pg::read_uuid(value, tenant_id))
+    if (pg::read_uuid(value, found))
         return true;
     complain(Complaint::tenant, "the tenant of the request is no UUID: it acts for no tenant");
     return false;
+}
+
+const pg_uuid_t *current_tenant() {
+    auto *caller = const_cast<Person *>(&current_person());
+    if (caller->tenant_known)
+        return caller->has_tenant ? &caller->tenant : nullptr;
+    auto *found = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+    const bool has_tenant = read_tenant(*caller, found);
+    // a claim with a setting of its own is watched by its usual name only
+    if (!caller->by_claim || strcmp(tenant_claim, "tenant_id") == 0) {
+        caller->tenant_known = true;
+        caller->has_tenant = has_tenant;
+        caller->tenant = *found;
+    }
+    return has_tenant ? found : nullptr;
 }
 
 void complain(Complaint about, const char *message) {

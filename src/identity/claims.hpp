@@ -9,11 +9,14 @@ namespace lifeguard::identity {
 struct Person {
     bool has_subject;
     pg_uuid_t subject;
-    text *role;               // nullptr: none
-    text *email;              // nullptr: none
-    std::string_view claims;  // the sound JSON object of request.jwt.claims, as long as the settings stay; else without data
-    bool by_claim;            // there is no request.jwt.claims: each claim has a setting of its own
-    const Person *retired;    // the one that was retired before this
+    text *role;  // nullptr: none
+    text *email; // nullptr: none
+    std::string_view
+        claims; // the sound JSON object of request.jwt.claims, as long as the settings stay; else without data
+    bool has_tenant, tenant_known;
+    pg_uuid_t tenant;
+    bool by_claim;         // there is no request.jwt.claims: each claim has a setting of its own
+    const Person *retired; // the one that was retired before this
 };
 
 // Counts the changes of the settings that claims are in.
@@ -42,8 +45,8 @@ std::string_view find_at_path(const Person &caller, const char *const *path, int
 // The text a claim means: a string's, or the JSON of anything else; nullptr for null or no claim. Palloc'd.
 text *claim_text(std::string_view value, bool json);
 
-// The tenant, by the claim that lifeguard.tenant_claim names, else by app.current_tenant_id.
-bool find_tenant(const Person &caller, pg_uuid_t *tenant);
+// The tenant, by the claim that lifeguard.tenant_claim names, else by app.current_tenant_id; nullptr for none.
+const pg_uuid_t *current_tenant();
 
 // Tells the journal, once a session and reason, that what the gateway sent makes the caller nobody.
 enum class Complaint { claims, subject, tenant, membership };

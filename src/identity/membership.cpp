@@ -8,21 +8,29 @@ using identity::Belongs;
 using identity::Membership;
 
 // Refuses a role that the order does not have: in a policy it would refuse everybody, silently.
-static int required_rank(const char *role) {
+static int required_rank(std::string_view role) {
     const identity::Sources &sources = identity::current_sources();
     const int rank = identity::rank_of(sources, role);
     if (rank >= 0)
         return rank;
+    const char *name = pnstrdup(role.data(), role.size());
     StringInfoData known;
     initStringInfo(&known);
     for (int i = 0; i < sources.role_count; i++)
         appendStringInfo(&known, "%s%s", i == 0 ? "" : ", ", sources.roles[i]);
-    ereport(ERROR, (errcode(err::unknown_role), errmsg("there is no role \"%s\" in the order of roles", role),
-                    errdetail_internal("%s", pg::Detail().add("role", role).text()),
-                    sources.role_count > 0
-                        ? errhint("The order is: %s. SELECT lifeguard.use_role_order('{...}'); replaces it.", known.data)
-                        : errhint("SELECT lifeguard.use_role_order('{viewer, member, admin}'); sets it, the lowest first.")));
+    ereport(ERROR,
+            (errcode(err::unknown_role), errmsg("there is no role \"%s\" in the order of roles", name),
+             errdetail_internal("%s", pg::Detail().add("role", name).text()),
+             sources.role_count > 0
+                 ? errhint("The order is: %s. SELECT lifeguard.use_role_order('{...}'); replaces it.", known.data)
+                 : errhint("SELECT lifeguard.use_role_order('{viewer, member, admin}'); sets it, the lowest first.")));
     pg_unreachable();
+}
+
+// A text argument, where it stands.
+static std::string_view text_argument(FunctionCallInfo fcinfo, int number) {
+    const text *value = PG_GETARG_TEXT_PP(number);
+    return {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 }
 
 // The caller's role in an organization; nullptr without one.
@@ -79,26 +87,16 @@ LG_FUNCTION(lifeguard_organization_role) {
 
 // has_permission(organization, required_role)
 LG_FUNCTION(lifeguard_has_permission) {
-    const int required = required_rank(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    const int required = required_rank(text_argument(fcinfo, 1));
     const Membership *membership = identity::find_membership(*PG_GETARG_UUID_P(0));
     PG_RETURN_BOOL(membership != nullptr && membership->rank >= required);
 }
 
 // has_role(role): in any organization, or by a claim.
 LG_FUNCTION(lifeguard_has_role) {
-    const char *role = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    const std::string_view role = text_argument(fcinfo, 0);
     const identity::Sources &sources = identity::current_sources();
-    if (sources.has_roles_claim) {
-        if (identity::is_claimed_role(role))
-            PG_RETURN_BOOL(true);
-    } else if (sources.role_count > 0) {
+    if (!sources.has_roles_claim && sources.role_count > 0)
         (void)required_rank(role);
-    }
-    const identity::Answers &answers = identity::all_memberships();
-    for (uint32 i = 0; i <= answers.mask; i++) {
-        const Membership &one = answers.table[i];
-        if (one.belongs == Belongs::yes && one.role != nullptr && strcmp(one.role, role) == 0)
-            PG_RETURN_BOOL(true);
-    }
-    PG_RETURN_BOOL(false);
+    PG_RETURN_BOOL(identity::is_claimed_role(role) || identity::holds_role(role));
 }

@@ -1,4 +1,5 @@
-// What the planner is told of is_member(column): that an index on the column serves, and how many rows there will be.
+// What the planner is told of is_member(column) and has_permission(column, role): that an index on the column serves,
+// and how many rows there will be.
 #include "identity/answers.hpp"
 
 using namespace lifeguard;
@@ -14,7 +15,8 @@ Oid organizations_function(Oid beside) {
                            PointerGetDatum(no_arguments), ObjectIdGetDatum(get_func_namespace(beside)));
 }
 
-// column = ANY (organizations()), for a B-tree of UUIDs: exactly what is_member(column) says.
+// column = ANY (organizations()), for a B-tree of UUIDs: exactly what is_member(column) says, and what
+// has_permission(column, role) needs at least.
 List *index_condition(SupportRequestIndexCondition *request) {
     if (!is_funcclause(request->node) || request->indexarg != 0 || request->index->relam != BTREE_AM_OID)
         return NIL;
@@ -26,17 +28,17 @@ List *index_condition(SupportRequestIndexCondition *request) {
     condition->opno = equal;
     condition->opfuncid = get_opcode(equal);
     condition->useOr = true;
-    condition->args = list_make2(linitial(reinterpret_cast<FuncExpr *>(request->node)->args),
-                                 makeFuncExpr(organizations, UUIDARRAYOID, NIL, InvalidOid, InvalidOid,
-                                              COERCE_EXPLICIT_CALL));
+    condition->args =
+        list_make2(linitial(reinterpret_cast<FuncExpr *>(request->node)->args),
+                   makeFuncExpr(organizations, UUIDARRAYOID, NIL, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
     condition->location = -1;
-    request->lossy = false;
+    request->lossy = list_length(reinterpret_cast<FuncExpr *>(request->node)->args) > 1;
     return list_make1(condition);
 }
 
 // The part of the rows that belong to the caller's organizations.
 bool estimate(SupportRequestSelectivity *request) {
-    if (request->is_join || list_length(request->args) != 1)
+    if (request->is_join || request->args == NIL)
         return false;
     VariableStatData column;
     bool guessed;
@@ -54,13 +56,14 @@ bool estimate(SupportRequestSelectivity *request) {
 
 } // namespace
 
-// The planner's support function of is_member(uuid).
-LG_FUNCTION(lifeguard_is_member_support) {
+// The planner's support function of is_member() and has_permission().
+LG_FUNCTION(lifeguard_membership_support) {
     auto *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
     Node *answer = nullptr;
     if (IsA(request, SupportRequestIndexCondition))
         answer = reinterpret_cast<Node *>(index_condition(reinterpret_cast<SupportRequestIndexCondition *>(request)));
-    else if (IsA(request, SupportRequestSelectivity) && estimate(reinterpret_cast<SupportRequestSelectivity *>(request)))
+    else if (IsA(request, SupportRequestSelectivity) &&
+             estimate(reinterpret_cast<SupportRequestSelectivity *>(request)))
         answer = request;
     PG_RETURN_POINTER(answer);
 }

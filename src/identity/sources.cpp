@@ -13,8 +13,8 @@ namespace {
 
 enum Column { id = 1, kind, relation, user_column, organization_column, role_column, condition, path, cached };
 
-constexpr const char *kinds[] = {"admins", "members", "role_order", "claim_admin", "claim_roles",
-                                 "claim_organizations"};
+constexpr const char *kinds[] = {"admins",      "members",     "role_order",
+                                 "claim_admin", "claim_roles", "claim_organizations"};
 
 Sources sources;
 uint64 sources_read_at = 0;
@@ -74,9 +74,11 @@ bool tells_of_changes(Oid table) {
     const TriggerDesc *triggers = opened->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
         const Trigger &trigger = triggers->triggers[i];
-        tells = tells || (strcmp(trigger.tgname, "lifeguard_membership") == 0 && trigger.tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
-                          (trigger.tgtype & (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)) ==
-                              (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE));
+        tells = tells ||
+                (strcmp(trigger.tgname, "lifeguard_membership") == 0 && trigger.tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
+                 (trigger.tgtype &
+                  (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)) ==
+                     (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE));
     }
     tells = tells && opened->rd_rel->relkind == RELKIND_RELATION && !opened->rd_rel->relispartition &&
             !opened->rd_rel->relhassubclass;
@@ -199,10 +201,11 @@ const char *query_text(const Source &source, Question question) {
 
 // Raises that a source cannot be asked.
 [[noreturn]] void report_broken(const Source &source, const char *why) {
-    ereport(ERROR, (errcode(err::broken_source), errmsg("identity source %d cannot be asked: %s", source.id, why),
-                    errdetail_internal("%s", pg::Detail().add("table", source.table).add("column", source.user_column).text()),
-                    errhint("SELECT lifeguard.drop_source(%d); takes it out, use_admins() or use_members() registers another.",
-                            source.id)));
+    ereport(ERROR,
+            (errcode(err::broken_source), errmsg("identity source %d cannot be asked: %s", source.id, why),
+             errdetail_internal("%s", pg::Detail().add("table", source.table).add("column", source.user_column).text()),
+             errhint("SELECT lifeguard.drop_source(%d); takes it out, use_admins() or use_members() registers another.",
+                     source.id)));
     pg_unreachable();
 }
 
@@ -256,7 +259,8 @@ void run(Source &source, Question question, const pg_uuid_t &user, const pg_uuid
         bool no_organization, no_role;
         const Datum found = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &no_organization);
         const Datum role = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &no_role);
-        visit(no_organization ? nullptr : DatumGetUUIDP(found), no_role ? nullptr : TextDatumGetCString(role), argument);
+        visit(no_organization ? nullptr : DatumGetUUIDP(found), no_role ? nullptr : TextDatumGetCString(role),
+              argument);
     }
     SPI_finish();
     pg::unpin_search_path(level);
@@ -293,13 +297,15 @@ void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid
     if (!OidIsValid(source.owner))
         report_broken(source, "its table is gone");
     if (!OidIsValid(source.user_type))
-        report_broken(source, psprintf("table %s has no column %s", source.table, quote_identifier(source.user_column)));
+        report_broken(source,
+                      psprintf("table %s has no column %s", source.table, quote_identifier(source.user_column)));
     if (asked != nullptr)
-        ereport(ERROR, (errcode(err::circular_source),
-                        errmsg("identity source %d asks about the caller while identity source %d is being asked", source.id,
-                               asked->id),
-                        errdetail_internal("%s", pg::Detail().add("table", source.table).add("asking", asked->table).text()),
-                        errhint("The condition of a source may not use is_admin(), is_member() and their like.")));
+        ereport(ERROR,
+                (errcode(err::circular_source),
+                 errmsg("identity source %d asks about the caller while identity source %d is being asked", source.id,
+                        asked->id),
+                 errdetail_internal("%s", pg::Detail().add("table", source.table).add("asking", asked->table).text()),
+                 errhint("The condition of a source may not use is_admin(), is_member() and their like.")));
     ErrorContextCallback context = {error_context_stack, describe, &source};
     asked = &source;
     PG_TRY();
@@ -309,9 +315,7 @@ void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid
         error_context_stack = context.previous;
     }
     PG_FINALLY();
-    {
-        asked = nullptr;
-    }
+    { asked = nullptr; }
     PG_END_TRY();
 }
 
