@@ -22,7 +22,7 @@ SELECT c.oid::regclass AS relation, c.relrowsecurity, string_agg(p.polname, ', '
        has_table_privilege('anon', c.oid, 'SELECT, INSERT, UPDATE, DELETE') AS anybody
   FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
  WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics')
- GROUP BY c.oid ORDER BY 1::text;
+ GROUP BY c.oid ORDER BY c.oid::regclass::text COLLATE "C";
 SET ROLE authenticated;
 SELECT count(*) FROM content.submissions;
 SELECT finance.ensure_pool();
@@ -38,15 +38,15 @@ SELECT p.oid::regprocedure AS not_pinned FROM pg_proc p JOIN pg_depend d ON d.ob
  WHERE l.lanname <> 'c' AND (p.proconfig @> '{"search_path=pg_catalog, pg_temp"}') IS NOT TRUE OR obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT p.oid::regprocedure AS everybody_may FROM pg_proc p
  WHERE p.pronamespace::regnamespace::text IN ('pull_up_club', 'auth_management', 'content', 'finance', 'communication', 'analytics')
-   AND p.provolatile = 'v' AND has_function_privilege('anon', p.oid, 'EXECUTE') ORDER BY 1::text;
+   AND p.provolatile = 'v' AND has_function_privilege('anon', p.oid, 'EXECUTE') ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT p.oid::regprocedure AS with_owners_rights, pg_get_userbyid(p.proowner) = current_user AS installers FROM pg_proc p
  WHERE p.pronamespace::regnamespace::text IN ('pull_up_club', 'auth_management', 'content', 'finance', 'communication', 'analytics')
-   AND p.prosecdef ORDER BY 1::text;
+   AND p.prosecdef ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- the lifecycles are sound
 SELECT * FROM lifeguard.check_lifecycle('content.submissions');
 SELECT * FROM lifeguard.check_lifecycle('finance.payout_requests');
-SELECT relation, array_agg(DISTINCT timing ORDER BY timing) FROM lifeguard.rules GROUP BY 1 ORDER BY 1::text;
+SELECT relation, array_agg(DISTINCT timing ORDER BY timing) FROM lifeguard.rules GROUP BY 1 ORDER BY relation::text COLLATE "C";
 
 -- what is lost is made again, and only that
 DROP INDEX finance.weekly_pools_by_week;

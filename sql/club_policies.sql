@@ -127,7 +127,7 @@ SELECT relid::regclass, role, command FROM api
 -- nothing else: no TRUNCATE, no REFERENCES, no TRIGGER, and views and functions of one's own rights but for the few
 SELECT c.oid::regclass, role, privilege FROM pg_class c, unnest('{public,anon,authenticated}'::text[]) AS role, unnest('{TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS privilege
  WHERE c.relkind IN ('r', 'v') AND c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics') AND has_table_privilege(role, c.oid, privilege);
-SELECT c.oid::regclass, c.reloptions FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics') ORDER BY 1::text;
+SELECT c.oid::regclass, c.reloptions FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics') ORDER BY c.oid::regclass::text COLLATE "C";
 
 CREATE PROCEDURE pg_temp.install_again() LANGUAGE plpgsql AS $$
 DECLARE
@@ -213,6 +213,8 @@ SELECT left(pg_temp.says($$SELECT finance.mark_payout_paid('00000000-0000-0000-0
 SELECT left(pg_temp.says(format('SELECT %s', f)), 5) AS refused, f FROM unnest(ARRAY['finance.process_submission_earnings(NULL, NULL, 1)', 'finance.cleanup_earnings(NULL)', 'content.award_badges(NULL)',
   'communication.send_rejection_email(NULL, NULL)', 'communication.mark_email_sent(NULL)', 'finance.set_pool_total(NULL, 1)', 'pull_up_club.set(''pool_dollars'', ''1000000'')',
   'lifeguard.use_admins(''auth_management.profiles'', ''id'')', 'lifeguard.drop_protected_columns(''auth_management.profiles'')', 'pull_up_club.uninstall()']) AS f;
+SELECT pg_temp.as_role('anon', '{"role": "anon"}', format('SELECT %s', f)) AS nobody, f FROM unnest(ARRAY['content.check_submission_eligibility(%L)', 'content.require_eligible(%L)',
+  'finance.available_dollars(%L)', 'auth_management.check_member(%L)', 'finance.mark_payout_paid(%L)', 'content.card_ranks()', 'auth_management.is_admin()']) AS t(form), format(form, pg_temp.member(1)) AS f;
 -- a function of his own with the name of one of ours
 SELECT pg_temp.says($$CREATE FUNCTION pg_temp.is_admin() RETURNS boolean LANGUAGE sql AS 'SELECT true'$$);
 SELECT pg_temp.tried('other', 1, $$SELECT FROM auth_management.profiles WHERE email LIKE '1@%'$$) AS by_address, pg_temp.tried('other', 1, $$SELECT FROM auth_management.profiles$$) AS all_he_sees;

@@ -14,6 +14,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   rules text[] := lifeguard.get_rules(relation, 'before');
   twice name;
+  later text;
 BEGIN
   IF coalesce(cardinality(columns), 0) = 0 OR array_position(columns, NULL) IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG010', MESSAGE = format('protect_columns of table %s names no column', relation),
@@ -29,10 +30,20 @@ BEGIN
   END IF;
   PERFORM lifeguard.add_rule(relation, 'before',
     json_build_object('kind', 'protect_columns', 'columns', columns, 'condition', allowed_when, 'message', message));
+
+  -- triggers fire in the order of their names: row triggers (1) before (2) INSERT (4) or UPDATE (16)
+  SELECT string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname) INTO later
+    FROM pg_trigger ours JOIN pg_trigger t ON t.tgrelid = ours.tgrelid AND t.tgname > ours.tgname
+   WHERE ours.tgrelid = relation AND ours.tgfoid = 'lifeguard.before_row()'::regprocedure AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0;
+  IF later IS NOT NULL THEN
+    RAISE WARNING USING MESSAGE = format('triggers of table %s that fire after its rules can still change what is protected: %s', relation, later),
+      HINT = 'Rename them, so that they come before lifeguard''s.';
+  END IF;
 END $$;
 COMMENT ON FUNCTION lifeguard.protect_columns(regclass, name[], text, text) IS
 'Lets these columns change only when a condition over old and new is true; NULL: never. An INSERT that gives one another value than its default is a change '
 'too; old is NULL then. Refused rows raise LG006, with the message if there is one. A column is protected once. '
+'A WARNING names BEFORE triggers that fire after the rules, whose changes are not seen. '
 'Raises LG010 (no such column, a generated one, none named), LG011 (protected already), 42501, and the parser''s errors.';
 
 CREATE FUNCTION lifeguard.drop_protected_columns(relation regclass, columns name[] DEFAULT NULL) RETURNS void

@@ -32,7 +32,8 @@ CREATE TABLE pull_up_club.blueprint (
   place  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind   text NOT NULL CHECK (kind IN ('role', 'schema', 'table', 'constraint', 'index', 'view', 'function', 'trigger',
                                        'rows', 'rule', 'admins', 'security', 'policy', 'grant')),
-  name   text NOT NULL,     -- as regclass or regprocedure reads it; 'x ON table' for triggers, constraints, rules and policies
+  name   text NOT NULL,     -- as regclass or regprocedure reads it; 'x ON table' for triggers, constraints, rules and
+                            -- policies; a grant is a GRANT without that word
   make   text NOT NULL,     -- the statement that makes it
   unmake text               -- the statement that takes it back, where that is not DROP KIND NAME
 );

@@ -24,7 +24,7 @@ SELECT 'policy', format('%s ON %s', name, relation),
                  CASE owner WHEN 'everybody' THEN 'anon, authenticated' ELSE 'authenticated' END,
                  CASE name WHEN 'add' THEN 'WITH CHECK' ELSE 'USING' END,
                  CASE owner WHEN 'everybody' THEN 'true' WHEN 'admins' THEN 'lifeguard.is_admin()'
-                            ELSE format('lifeguard.uid() = %I OR lifeguard.is_admin()', owner) END),
+                            ELSE format('lifeguard.is_admin() OR lifeguard.uid() = %I', owner) END),
        format('DROP POLICY %s ON %s', name, relation)
   FROM (VALUES
     (1,  'auth_management.profiles',          'read',   'id'),

@@ -175,7 +175,7 @@ BEGIN
                    ELSE format('%s parts made, %s were already there', made, there) END;
 END $$;
 COMMENT ON FUNCTION pull_up_club.install() IS
-  'makes the club''s tables, indexes, views, row security, lifecycles and badges where they are absent, as the '
+  'makes the club''s tables, indexes, views, lifecycles, policies, grants and badges where they are absent, as the '
   'caller''s own; returns a line for each thing made; LG108 NOT_PERMITTED with the rights that are missing, LG109 '
   'NOT_INSTALLED with the columns that a table of such a name lacks';
 REVOKE EXECUTE ON FUNCTION pull_up_club.install() FROM PUBLIC;
