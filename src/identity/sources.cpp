@@ -29,7 +29,7 @@ const Source *asked = nullptr;
 void count_change(Datum, Oid table) {
     if (table == InvalidOid || table == epoch_table)
         membership_changes++;
-    bool concerns_us = table == InvalidOid || table == sources_table;
+    bool concerns_us = table == InvalidOid || table == sources_table || !OidIsValid(sources_table);
     for (int i = 0; i < sources.count && !concerns_us; i++)
         concerns_us = sources.items[i]->relation == table;
     if (concerns_us)
@@ -65,20 +65,30 @@ void read_path(Source *source, HeapTuple tuple, TupleDesc shape) {
         source->path[i] = TextDatumGetCString(elements[i]);
 }
 
-// Whether the table tells of every change of its rows: its trigger is there, and nothing passes it by.
+// Whether a trigger tells of every change of its table. Its name is not enough: whoever has the right TRIGGER may replace
+// it by one of his own.
+bool tells_of_changes(const Trigger &trigger) {
+    constexpr int events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE;
+    if (strcmp(trigger.tgname, "lifeguard_membership") != 0 || (trigger.tgtype & events) != events ||
+        trigger.tgqual != nullptr || trigger.tgnattr != 0 ||
+        (trigger.tgenabled != TRIGGER_FIRES_ON_ORIGIN && trigger.tgenabled != TRIGGER_FIRES_ALWAYS))
+        return false;
+    const char *function = get_func_name(trigger.tgfoid);
+    return function != nullptr && strcmp(function, "note_membership") == 0 &&
+           get_func_namespace(trigger.tgfoid) == get_namespace_oid("lifeguard", true);
+}
+
+// Whether a table tells of every change of its rows: its trigger is there, and nothing passes it by. (A statement about
+// a parent fires the parent's trigger alone.)
 bool tells_of_changes(Oid table) {
     Relation opened = try_relation_open(table, AccessShareLock);
     if (opened == nullptr)
         return false;
     bool tells = false;
     const TriggerDesc *triggers = opened->trigdesc;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
-        const Trigger &trigger = triggers->triggers[i];
-        tells = tells || (strcmp(trigger.tgname, "lifeguard_membership") == 0 && trigger.tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
-                          (trigger.tgtype & (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)) ==
-                              (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE));
-    }
-    tells = tells && opened->rd_rel->relkind == RELKIND_RELATION && !opened->rd_rel->relispartition &&
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        tells = tells || tells_of_changes(triggers->triggers[i]);
+    tells = tells && opened->rd_rel->relkind == RELKIND_RELATION && !has_superclass(table) &&
             !opened->rd_rel->relhassubclass;
     relation_close(opened, AccessShareLock);
     return tells;
@@ -133,12 +143,16 @@ void forget_sources() {
         MemoryContextReset(sources_memory);
 }
 
-// Finds our tables; false where the extension is not in this database.
-bool find_tables() {
+// The extension's table of this name; InvalidOid without one. Where the extension was dropped, functions of
+// provide_auth() still ask, and somebody else's table could answer: it would name an owner and a condition.
+Oid find_table(const char *name) {
     const Oid schema = get_namespace_oid("lifeguard", true);
-    sources_table = OidIsValid(schema) ? get_relname_relid("identity_sources", schema) : InvalidOid;
-    epoch_table = OidIsValid(schema) ? get_relname_relid("membership_epoch", schema) : InvalidOid;
-    return OidIsValid(sources_table);
+    const Oid extension = get_extension_oid("lifeguard", true);
+    const Oid table = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+    return OidIsValid(extension) && OidIsValid(table) &&
+                   getExtensionOfObject(RelationRelationId, table) == extension
+               ? table
+               : InvalidOid;
 }
 
 // Reads all sources, in the order in which they were registered.
@@ -272,7 +286,9 @@ const Sources &current_sources() {
         return sources; // their plans are at work
     const uint64 read_at = sources_changes;
     forget_sources();
-    if (find_tables()) {
+    sources_table = find_table("identity_sources");
+    epoch_table = find_table("membership_epoch");
+    if (OidIsValid(sources_table)) {
         const MemoryContext home = MemoryContextSwitchTo(sources_memory);
         read_sources();
         MemoryContextSwitchTo(home);
