@@ -40,22 +40,26 @@ void begin(Answers *answers) {
     answers->memory = memory;
 }
 
+// Whether answers may outlast their moment. Not where this transaction may have written: its commands see rows before
+// the trigger tells of them. Nor where the isolation level promises one view of everything.
+bool may_last() {
+    return current_sources().lasting && !IsInParallelMode() && !IsolationUsesXactSnapshot() &&
+           !TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
 // The answers of now. Lasting ones are good for a later moment when no change was told since: changes are accepted
 // first, then counted, and only then is a snapshot taken.
 Answers &find_answers() {
+    refuse_circle();
     (void)current_person();
-    const Sources &sources = current_sources();
-    const bool may_last = sources.lasting && !IsInParallelMode();
-    if (sources.lasting) {
-        AcceptInvalidationMessages();
-        (void)current_sources();
-    }
+    AcceptInvalidationMessages();
+    const bool lasting = may_last();
     const Moment now = this_moment();
     for (Answers &answers : kept)
         if (answers.memory != nullptr && memcmp(&answers.moment, &now, sizeof now) == 0)
             return *(latest = &answers);
     for (Answers &answers : kept) {
-        if (answers.memory == nullptr || !answers.lasting || answers.membership != membership_changes ||
+        if (!lasting || answers.memory == nullptr || !answers.lasting || answers.membership != membership_changes ||
             answers.moment.claims != now.claims || answers.moment.sources != now.sources)
             continue;
         answers.moment = now;
@@ -68,7 +72,7 @@ Answers &find_answers() {
     begin(&answers);
     answers.moment = now;
     answers.membership = membership_changes;
-    answers.lasting = may_last;
+    answers.lasting = lasting;
     return *(latest = &answers);
 }
 
@@ -143,8 +147,8 @@ void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *or
     if (!caller.has_subject)
         return;
     const Sources &sources = current_sources();
-    answers->lasting = answers->lasting && !IsInParallelMode();
-    const bool newest = answers->lasting;
+    const bool newest = answers->lasting && may_last();
+    answers->lasting = false; // what an error leaves half done
     if (newest)
         PushActiveSnapshot(GetLatestSnapshot());
     for (int i = 0; i < sources.count; i++)
@@ -152,6 +156,7 @@ void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *or
             ask(*sources.items[i], question, caller.subject, organization, visit, argument);
     if (newest)
         PopActiveSnapshot();
+    answers->lasting = newest;
 }
 
 // Reads every membership: of the claims and of the tables.

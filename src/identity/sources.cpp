@@ -2,6 +2,7 @@
 #include "pg/owner.hpp"
 #include "pg/search_path.hpp"
 #include "pg/text.hpp"
+#include "identity/claims.hpp"
 #include "identity/sources.hpp"
 
 namespace lifeguard::identity {
@@ -187,6 +188,8 @@ void read_sources() {
         }
         sources.has_roles_claim = sources.has_roles_claim || source.kind == Kind::claim_roles;
         sources.has_organizations_claim = sources.has_organizations_claim || source.kind == Kind::claim_organizations;
+        if (source.kind == Kind::claim_admin || source.kind == Kind::claim_organizations)
+            watch_claim(source.path[0]);
         sources.lasting = sources.lasting && (source.cached || !OidIsValid(source.relation));
     }
 }
@@ -304,18 +307,22 @@ int rank_of(const Sources &all, std::string_view role) {
     return -1;
 }
 
+void refuse_circle() {
+    if (asked != nullptr)
+        ereport(ERROR, (errcode(err::circular_source),
+                        errmsg("identity source %d asks about the caller while it is being asked", asked->id),
+                        errdetail_internal("%s", pg::Detail().add("table", asked->table).text()),
+                        errhint("The condition of a source, and the policies and views that it reads through, may not use "
+                                "is_admin(), is_member() and their like.")));
+}
+
 void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid_t *organization, Visit visit,
          void *argument) {
     if (!OidIsValid(source.owner))
         report_broken(source, "its table is gone");
     if (!OidIsValid(source.user_type))
         report_broken(source, psprintf("table %s has no column %s", source.table, quote_identifier(source.user_column)));
-    if (asked != nullptr)
-        ereport(ERROR, (errcode(err::circular_source),
-                        errmsg("identity source %d asks about the caller while identity source %d is being asked", source.id,
-                               asked->id),
-                        errdetail_internal("%s", pg::Detail().add("table", source.table).add("asking", asked->table).text()),
-                        errhint("The condition of a source may not use is_admin(), is_member() and their like.")));
+    refuse_circle();
     ErrorContextCallback context = {error_context_stack, describe, &source};
     asked = &source;
     PG_TRY();

@@ -54,8 +54,11 @@ int rank_of(const Sources &sources, std::string_view role);
 // A row that a source gave: an organization, and the role there, which may be nullptr.
 using Visit = void (*)(const pg_uuid_t *organization, const char *role, void *argument);
 
+// Raises LG305 while a source is being asked: answering leads to the same question.
+void refuse_circle();
+
 // Asks a source about a user (and an organization) as the table's owner, past row security, in the active snapshot.
-// Raises LG303 when it no longer works, LG305 when answering leads to the same question.
+// Raises LG303 when it no longer works, and LG305.
 void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid_t *organization, Visit visit,
          void *argument);
 
