@@ -198,6 +198,9 @@ void read_sources() {
 const char *query_text(const Source &source, Question question) {
     StringInfoData query;
     initStringInfo(&query);
+    if (question == Question::roles)
+        return psprintf("SELECT DISTINCT NULL::pg_catalog.uuid, %s::pg_catalog.text FROM %s",
+                        source.role_column == nullptr ? "NULL" : quote_identifier(source.role_column), source.table);
     if (question == Question::admin)
         appendStringInfoString(&query, "SELECT NULL::pg_catalog.uuid, NULL::pg_catalog.text");
     else

@@ -8,9 +8,10 @@ namespace lifeguard::identity {
 
 enum class Kind { admins, members, role_order, claim_admin, claim_roles, claim_organizations };
 
-// What a table is asked: is this user an admin; what is he in one organization; what is he in all of them.
-enum class Question { admin, one, all };
-constexpr int question_count = 3;
+// What a table is asked: is this user an admin; what is he in one organization; what is he in all of them; which roles
+// has anybody.
+enum class Question { admin, one, all, roles };
+constexpr int question_count = 4;
 
 // A row of lifeguard.identity_sources.
 struct Source {
