@@ -22,11 +22,15 @@ bool push_snapshot() {
     return true;
 }
 
-// What is asked now depends on.
+// What is asked now depends on. A snapshot is told from others by a stamp, in a member that only snapshots of another
+// kind use; it lasts as long as the snapshot, and copies have it too.
 Moment this_moment() {
+    static uint32 stamps = 0;
     const Snapshot now = GetActiveSnapshot();
-    return {settings_changes,        sources_changes, rollbacks, pg::local_transaction(), now->xmin, now->xmax,
-            now->xcnt, now->subxcnt, now->curcid};
+    if (TransactionIdIsValid(MyProc->xid) && now->speculativeToken == 0)
+        now->speculativeToken = ++stamps;
+    return {settings_changes, sources_changes, rollbacks,   pg::local_transaction(), now->xmin, now->xmax, now->xcnt,
+            now->subxcnt,     now->curcid,     MyProc->xid, now->speculativeToken};
 }
 
 // Empties answers for another moment.
