@@ -105,6 +105,9 @@ void study_table(Source *source) {
     source->owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     source->table = pg::table_name(source->relation);
+    for (const char *column : {source->role_column, source->organization_column, source->user_column})
+        if (column != nullptr && get_attnum(source->relation, column) == InvalidAttrNumber)
+            source->missing = column;
     const AttrNumber number = get_attnum(source->relation, source->user_column);
     source->user_type = number == InvalidAttrNumber ? InvalidOid : getBaseType(get_atttype(source->relation, number));
     source->cached = source->cached && tells_of_changes(source->relation);
@@ -323,8 +326,8 @@ void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid
          void *argument) {
     if (!OidIsValid(source.owner))
         report_broken(source, "its table is gone");
-    if (!OidIsValid(source.user_type))
-        report_broken(source, psprintf("table %s has no column %s", source.table, quote_identifier(source.user_column)));
+    if (source.missing != nullptr)
+        report_broken(source, psprintf("table %s has no column %s", source.table, quote_identifier(source.missing)));
     refuse_circle();
     ErrorContextCallback context = {error_context_stack, describe, &source};
     asked = &source;

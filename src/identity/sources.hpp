@@ -24,6 +24,7 @@ struct Source {
     const char *user_column;
     const char *organization_column;
     const char *role_column; // nullptr: members have no roles
+    const char *missing;     // a column that the table no longer has
     const char *condition;   // nullptr: every row counts
     bool cached;             // its answers may outlast the statement
     const char **path;       // of a claim; or the roles, the lowest first
