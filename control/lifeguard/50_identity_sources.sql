@@ -16,7 +16,9 @@ CREATE TABLE lifeguard.identity_sources (
          AND (kind = 'members') = (organization_column IS NOT NULL) AND (relation IS NULL) = (path IS NOT NULL)),
   UNIQUE NULLS NOT DISTINCT (kind, relation, user_column, organization_column, path)
 );
-SELECT pg_extension_config_dump('lifeguard.identity_sources', '');
+CREATE UNIQUE INDEX one_role_order ON lifeguard.identity_sources (kind) WHERE kind = 'role_order';
+-- a table that was dropped cannot be restored, and would take the other sources with it
+SELECT pg_extension_config_dump('lifeguard.identity_sources', 'WHERE relation IS NULL OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 SELECT pg_extension_config_dump('lifeguard.identity_sources_id_seq', '');
 GRANT SELECT ON lifeguard.identity_sources TO PUBLIC;
 COMMENT ON TABLE lifeguard.identity_sources IS
@@ -123,6 +125,12 @@ COMMENT ON FUNCTION lifeguard.try_source(int) IS
 'Asks an identity source about nobody, so that whatever is wrong with it shows: the parser''s errors of its condition, LG303 (table or column gone, or it cannot be cached).';
 REVOKE EXECUTE ON FUNCTION lifeguard.try_source(int) FROM PUBLIC;
 
+CREATE FUNCTION lifeguard.roles_of_source(id int) RETURNS text[]
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_roles_of_source';
+COMMENT ON FUNCTION lifeguard.roles_of_source(int) IS
+'The roles that the rows of a members source have, read as the owner of its table, past row security; an empty array for other sources. Raises LG303.';
+REVOKE EXECUTE ON FUNCTION lifeguard.roles_of_source(int) FROM PUBLIC;
+
 -- Roles of rows that the order does not have would permit nothing, silently.
 CREATE FUNCTION lifeguard.check_roles() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -132,11 +140,11 @@ DECLARE
   unknown text[];
 BEGIN
   FOR source IN
-    SELECT s.relation, s.role_column, a.atttypid FROM lifeguard.identity_sources s
+    SELECT s.id, s.relation, s.role_column, a.atttypid FROM lifeguard.identity_sources s
       JOIN pg_attribute a ON a.attrelid = s.relation AND a.attname = s.role_column
      WHERE s.kind = 'members' AND ranked IS NOT NULL
   LOOP
-    EXECUTE format('SELECT array_agg(DISTINCT %1$I::text) FROM %2$s WHERE %1$I::text <> ALL ($1)', source.role_column, source.relation) INTO unknown USING ranked;
+    SELECT array_agg(role ORDER BY role) INTO unknown FROM unnest(lifeguard.roles_of_source(source.id)) AS role WHERE role <> ALL (ranked);
     IF unknown IS NOT NULL THEN
       PERFORM lifeguard.refuse_source(format('the order of roles lacks roles that table %s has: %s', source.relation, array_to_string(unknown, ', ')),
         jsonb_build_object('table', source.relation::text, 'column', source.role_column, 'unknown', unknown, 'order', ranked),
@@ -217,8 +225,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   source int;
 BEGIN
-  DELETE FROM lifeguard.identity_sources WHERE kind = 'role_order';
-  INSERT INTO lifeguard.identity_sources (kind, path) VALUES ('role_order', coalesce(roles, '{}')) RETURNING id INTO source;
+  INSERT INTO lifeguard.identity_sources (kind, path) VALUES ('role_order', coalesce(roles, '{}'))
+  ON CONFLICT (kind) WHERE kind = 'role_order' DO UPDATE SET path = excluded.path
+  RETURNING id INTO source;
   PERFORM lifeguard.check_roles();
   RETURN source;
 END $$;

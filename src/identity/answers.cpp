@@ -22,11 +22,15 @@ bool push_snapshot() {
     return true;
 }
 
-// What is asked now depends on.
+// What is asked now depends on. A snapshot is told from others by a stamp, in a member that only snapshots of another
+// kind use; it lasts as long as the snapshot, and copies have it too.
 Moment this_moment() {
+    static uint32 stamps = 0;
     const Snapshot now = GetActiveSnapshot();
-    return {settings_changes, sources_changes, rollbacks,  pg::local_transaction(), now->xmin, now->xmax,
-            now->xcnt,        now->subxcnt,    now->curcid};
+    if (TransactionIdIsValid(MyProc->xid) && now->speculativeToken == 0)
+        now->speculativeToken = ++stamps;
+    return {settings_changes, sources_changes, rollbacks,   pg::local_transaction(), now->xmin, now->xmax, now->xcnt,
+            now->subxcnt,     now->curcid,     MyProc->xid, now->speculativeToken};
 }
 
 // Empties answers for another moment.
@@ -40,18 +44,19 @@ void begin(Answers *answers) {
     answers->memory = memory;
 }
 
-// Whether answers may be good beyond their moment: every source tells of its changes, and this transaction has made
-// none of which it is not told yet. (Parallel mode has no snapshot that is newer than the statement's.)
+// Whether answers may outlast their moment. Not where this transaction may have written: its commands see rows before
+// the trigger tells of them. Nor where the isolation level promises one view of everything.
 bool may_last() {
-    return current_sources().lasting && !TransactionIdIsValid(GetTopTransactionIdIfAny()) && !IsInParallelMode();
+    return current_sources().lasting && !IsInParallelMode() && !IsolationUsesXactSnapshot() &&
+           !TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
 // The answers of now. Lasting ones are good for a later moment when no change was told since: changes are accepted
 // first, then counted, and only then is a snapshot taken.
 Answers &find_answers() {
+    refuse_circle();
     (void)current_person();
-    if (current_sources().lasting)
-        AcceptInvalidationMessages();
+    AcceptInvalidationMessages();
     const bool lasting = may_last();
     const Moment now = this_moment();
     for (Answers &answers : kept)
@@ -150,8 +155,8 @@ void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *or
     if (!caller.has_subject)
         return;
     const Sources &sources = current_sources();
-    answers->lasting = answers->lasting && may_last();
-    const bool newest = answers->lasting;
+    const bool newest = answers->lasting && may_last();
+    answers->lasting = false; // what an error leaves half done
     if (newest)
         PushActiveSnapshot(GetLatestSnapshot());
     for (int i = 0; i < sources.count; i++)
@@ -159,6 +164,7 @@ void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *or
             ask(*sources.items[i], question, caller.subject, organization, visit, argument);
     if (newest)
         PopActiveSnapshot();
+    answers->lasting = newest;
 }
 
 // Reads every membership: of the claims and of the tables.

@@ -12,7 +12,9 @@ namespace lifeguard::identity {
 
 // All that an answer depends on: the claims, the sources, and what the active snapshot sees. Two snapshots of one
 // transaction and command with the same limits and as many transactions in progress below them see the same, because
-// below a limit transactions only ever come to their end.
+// below a limit transactions only ever come to their end. That holds for what others write. What this transaction
+// writes also appears while a command runs, to functions that the command calls: once it has written, answers are one
+// snapshot's.
 struct Moment {
     uint64 claims;
     uint64 sources;
@@ -23,6 +25,8 @@ struct Moment {
     uint32 in_progress;
     int32 in_progress_subs;
     CommandId command;
+    TransactionId own; // this transaction's, once it writes
+    uint32 stamp;      // of the snapshot then
 };
 static_assert(std::has_unique_object_representations_v<Moment>); // compared as bytes
 
@@ -64,7 +68,8 @@ inline bool is_of_now(const Answers &answers, Snapshot now) {
     return then.command == now->curcid && then.xmax == now->xmax && then.in_progress == now->xcnt &&
            then.in_progress_subs == now->subxcnt && then.xmin == now->xmin && then.claims == settings_changes &&
            then.transaction == pg::local_transaction() && then.sources == sources_changes &&
-           then.rollbacks == rollbacks && settings_watched;
+           then.rollbacks == rollbacks && then.own == MyProc->xid && then.stamp == now->speculativeToken &&
+           settings_watched;
 }
 
 // The answers of now, whatever they hold; nullptr when they have to be looked for.

@@ -36,6 +36,14 @@ Setting settings[setting_count] = {
     {"app.current_tenant_id", "The tenant that the application acts for.", false, nullptr, nullptr},
 };
 
+// Settings of claims that sources read, where each claim has a setting: nobody defines those.
+struct ClaimSetting {
+    Setting setting;
+    ClaimSetting *next;
+};
+ClaimSetting *claim_settings_read = nullptr;
+bool all_ours = false; // of `settings`
+
 // Persons whom a result may still point to.
 const Person *retired = nullptr;
 
@@ -54,28 +62,40 @@ void count_change(const char *, void *) {
     settings_changes++;
 }
 
-// Compares the settings that another library defines with what they were, because their changes are not told.
-void look_for_changes() {
-    for (Setting &setting : settings) {
-        if (setting.ours)
-            continue;
-        const char *value = none_if_empty(GetConfigOption(setting.name, true, false));
-        if ((value == nullptr) == (setting.seen == nullptr) && (value == nullptr || strcmp(value, setting.seen) == 0))
-            continue;
-        const char *copy = value == nullptr ? nullptr : MemoryContextStrdup(TopMemoryContext, value);
-        if (setting.seen != nullptr)
-            pfree(const_cast<char *>(setting.seen));
-        setting.seen = copy;
-        settings_changes++;
-    }
+// Compares a setting with what it was.
+void look_for_change(Setting *setting) {
+    const char *value = none_if_empty(GetConfigOption(setting->name, true, false));
+    if ((value == nullptr) == (setting->seen == nullptr) && (value == nullptr || strcmp(value, setting->seen) == 0))
+        return;
+    const char *copy = value == nullptr ? nullptr : MemoryContextStrdup(TopMemoryContext, value);
+    if (setting->seen != nullptr)
+        pfree(const_cast<char *>(setting->seen));
+    setting->seen = copy;
+    settings_changes++;
 }
 
-// Places a text behind what is at *end.
-text *place_text(char **end, const char *value, size_t length) {
+// Compares the settings that are not defined here, because their changes are not told.
+void look_for_changes() {
+    for (Setting &setting : settings)
+        if (!setting.ours)
+            look_for_change(&setting);
+    for (ClaimSetting *read = claim_settings_read; read != nullptr; read = read->next)
+        look_for_change(&read->setting);
+}
+
+// Says whether every change that matters to the person is counted.
+void note_whether_watched() {
+    settings_watched = all_ours && (claim_settings_read == nullptr || person == nullptr || !person->by_claim);
+}
+
+// Places a text, if there is one, behind what is at *end, and frees it.
+text *place_text(char **end, text *value) {
+    if (value == nullptr)
+        return nullptr;
     auto *placed = reinterpret_cast<text *>(*end);
-    SET_VARSIZE(placed, length + VARHDRSZ);
-    memcpy(VARDATA(placed), value, length);
-    *end += MAXALIGN(length + VARHDRSZ);
+    memcpy(placed, value, VARSIZE(value));
+    *end += MAXALIGN(VARSIZE(value));
+    pfree(value);
     return placed;
 }
 
@@ -96,15 +116,16 @@ void read_subject(Person *caller, std::string_view value, bool json) {
 // Makes a person of the settings as they are.
 const Person *make_person() {
     std::string_view object, subject;
-    const char *names[2] = {nullptr, nullptr}; // role, e-mail
+    text *names[2] = {nullptr, nullptr}; // role, e-mail
     const char *text_of_claims = value_of(settings[claims]);
     const bool by_claim = text_of_claims == nullptr;
 
     if (by_claim) {
         const char *value = value_of(settings[sub]);
         subject = value == nullptr ? std::string_view() : std::string_view(value, strnlen(value, 64));
-        names[0] = value_of(settings[role]);
-        names[1] = value_of(settings[email]);
+        for (int i = 0; i < 2; i++)
+            if ((value = value_of(settings[role + i])) != nullptr)
+                names[i] = cstring_to_text(value);
     } else {
         object = std::string_view(text_of_claims, strnlen(text_of_claims, pg::longest_claims + 1));
         object.remove_prefix(Min(object.find_first_not_of(" \t\r\n"), object.size()));
@@ -113,26 +134,21 @@ const Person *make_person() {
             object = {};
         } else {
             subject = pg::json_member(object, "sub");
-            names[0] = pg::json_string(pg::json_member(object, "role"));
-            names[1] = pg::json_string(pg::json_member(object, "email"));
+            names[0] = claim_text(pg::json_member(object, "role"), true);
+            names[1] = claim_text(pg::json_member(object, "email"), true);
         }
     }
 
     size_t size = MAXALIGN(sizeof(Person));
-    for (const char *name : names)
-        size += name == nullptr ? 0 : MAXALIGN(strlen(name) + VARHDRSZ);
+    for (const text *name : names)
+        size += name == nullptr ? 0 : MAXALIGN(VARSIZE(name));
     auto *made = static_cast<Person *>(MemoryContextAllocZero(TopMemoryContext, size));
     char *end = reinterpret_cast<char *>(made) + MAXALIGN(sizeof(Person));
     made->claims = object;
     made->by_claim = by_claim;
     read_subject(made, subject, !by_claim);
-    if (names[0] != nullptr)
-        made->role = place_text(&end, names[0], strlen(names[0]));
-    if (names[1] != nullptr)
-        made->email = place_text(&end, names[1], strlen(names[1]));
-    for (const char *name : names)
-        if (name != nullptr && !by_claim)
-            pfree(const_cast<char *>(name));
+    made->role = place_text(&end, names[0]);
+    made->email = place_text(&end, names[1]);
     return made;
 }
 
@@ -174,6 +190,7 @@ const Person &read_person() {
         }
         person = now;
         person_read_at = read_at;
+        note_whether_watched();
     }
     return *person;
 }
@@ -187,9 +204,24 @@ std::string_view find_claim(const Person &caller, const char *name, bool *json) 
     char setting[NAMEDATALEN * 2];
     if (snprintf(setting, sizeof setting, "%s%s", pg::claim_settings, name) >= static_cast<int>(sizeof setting))
         return {};
-    const char *value = GetConfigOption(setting, true, false);
-    return value == nullptr || *value == '\0' ? std::string_view()
-                                              : std::string_view(value, strnlen(value, pg::longest_claims));
+    const char *value = none_if_empty(GetConfigOption(setting, true, false));
+    const size_t length = value == nullptr ? 0 : strnlen(value, pg::longest_claims + 1);
+    return length == 0 || length > pg::longest_claims ? std::string_view() : std::string_view(value, length);
+}
+
+void watch_claim(const char *name) {
+    const char *setting = psprintf("%s%s", pg::claim_settings, name);
+    for (const Setting &known : settings)
+        if (pg_strcasecmp(known.name, setting) == 0)
+            return;
+    for (const ClaimSetting *read = claim_settings_read; read != nullptr; read = read->next)
+        if (pg_strcasecmp(read->setting.name, setting) == 0)
+            return;
+    auto *read = static_cast<ClaimSetting *>(MemoryContextAllocZero(TopMemoryContext, sizeof(ClaimSetting)));
+    read->setting.name = MemoryContextStrdup(TopMemoryContext, setting);
+    read->next = claim_settings_read;
+    claim_settings_read = read;
+    note_whether_watched();
 }
 
 std::string_view find_at_path(const Person &caller, const char *const *path, int length) {
@@ -205,10 +237,18 @@ std::string_view find_at_path(const Person &caller, const char *const *path, int
 text *claim_text(std::string_view value, bool json) {
     if (value.data() == nullptr || (json && pg::is_json_null(value)))
         return nullptr;
-    if (!json || !pg::is_json_string(value))
+    if (json && pg::is_json_string(value)) {
+        char *meaning = pg::json_string(value);
+        return meaning == nullptr ? nullptr : cstring_to_text(meaning);
+    }
+    const bool as_it_stands =
+        !json || value == "true" || value == "false" ||
+        (!value.starts_with("-0") && value.find_first_not_of("-0123456789") == std::string_view::npos);
+    if (as_it_stands)
         return cstring_to_text_with_len(value.data(), static_cast<int>(value.size()));
-    char *meaning = pg::json_string(value);
-    return meaning == nullptr ? nullptr : cstring_to_text(meaning);
+    Jsonb *normal =
+        DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(value.data(), value.size()))));
+    return cstring_to_text(JsonbToCString(nullptr, &normal->root, VARSIZE(normal)));
 }
 
 // Reads the tenant of the settings; false for none.
@@ -264,11 +304,12 @@ void complain(Complaint about, const char *message) {
 void init_claims() {
     DefineCustomStringVariable("lifeguard.tenant_claim", "The claim that names the tenant of a request.", nullptr,
                                &tenant_claim, "tenant_id", PGC_SUSET, 0, nullptr, count_change, nullptr);
-    settings_watched = true;
+    all_ours = true;
     for (Setting &setting : settings) {
         define(&setting);
-        settings_watched = settings_watched && setting.ours;
+        all_ours = all_ours && setting.ours;
     }
+    note_whether_watched();
     RegisterXactCallback(free_retired, nullptr);
 }
 

@@ -38,11 +38,15 @@ inline const Person &current_person() {
 // when there is none.
 std::string_view find_claim(const Person &caller, const char *name, bool *json);
 
+// Has the setting of this claim compared, since answers are made from it where each claim has a setting of its own.
+void watch_claim(const char *name);
+
 // The claim that lies at a path of names inside the claims, as JSON; without data when there is none. Where each claim
 // has a setting of its own, the first name is the setting's, which must be JSON.
 std::string_view find_at_path(const Person &caller, const char *const *path, int length);
 
-// The text a claim means: a string's, or the JSON of anything else; nullptr for null or no claim. Palloc'd.
+// The text a claim means, as jsonb's ->> gives it: a string's, or the JSON of anything else; nullptr for null or no
+// claim. Palloc'd.
 text *claim_text(std::string_view value, bool json);
 
 // The tenant, by the claim that lifeguard.tenant_claim names, else by app.current_tenant_id; nullptr for none.

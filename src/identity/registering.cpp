@@ -25,6 +25,26 @@ LG_FUNCTION(lifeguard_try_source) {
     PG_RETURN_VOID();
 }
 
+// roles_of_source(id): the roles that its table has, read as the table's owner: what is in a view or a cast may be
+// anybody's code.
+LG_FUNCTION(lifeguard_roles_of_source) {
+    const int id = PG_GETARG_INT32(0);
+    const identity::Sources &sources = identity::current_sources();
+    const pg_uuid_t nobody = {};
+    ArrayBuildState *roles = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+    const auto keep = [](const pg_uuid_t *, const char *role, void *kept) {
+        auto *state = static_cast<ArrayBuildState *>(kept);
+        if (role != nullptr)
+            (void)accumArrayResult(state, CStringGetTextDatum(role), false, TEXTOID, state->mcontext);
+    };
+    for (int i = 0; i < sources.count; i++)
+        if (sources.items[i]->id == id && sources.items[i]->kind == identity::Kind::members) {
+            identity::ask(*sources.items[i], identity::Question::roles, nobody, nullptr, keep, roles);
+            break;
+        }
+    PG_RETURN_DATUM(makeArrayResult(roles, CurrentMemoryContext));
+}
+
 // Trigger of lifeguard.identity_sources and of the tables of cached sources: every session is to hear of the change,
 // when it is committed; this one hears of it at the next command, and when it is rolled back.
 LG_FUNCTION(lifeguard_note_membership) {

@@ -2,6 +2,7 @@
 #include "pg/owner.hpp"
 #include "pg/search_path.hpp"
 #include "pg/text.hpp"
+#include "identity/claims.hpp"
 #include "identity/sources.hpp"
 
 namespace lifeguard::identity {
@@ -29,7 +30,7 @@ const Source *asked = nullptr;
 void count_change(Datum, Oid table) {
     if (table == InvalidOid || table == epoch_table)
         membership_changes++;
-    bool concerns_us = table == InvalidOid || table == sources_table;
+    bool concerns_us = table == InvalidOid || table == sources_table || !OidIsValid(sources_table);
     for (int i = 0; i < sources.count && !concerns_us; i++)
         concerns_us = sources.items[i]->relation == table;
     if (concerns_us)
@@ -65,22 +66,30 @@ void read_path(Source *source, HeapTuple tuple, TupleDesc shape) {
         source->path[i] = TextDatumGetCString(elements[i]);
 }
 
-// Whether the table tells of every change of its rows: its trigger is there, and nothing passes it by.
+// Whether a trigger tells of every change of its table. Its name is not enough: whoever has the right TRIGGER may
+// replace it by one of his own.
+bool tells_of_changes(const Trigger &trigger) {
+    constexpr int events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE;
+    if (strcmp(trigger.tgname, "lifeguard_membership") != 0 || (trigger.tgtype & events) != events ||
+        trigger.tgqual != nullptr || trigger.tgnattr != 0 ||
+        (trigger.tgenabled != TRIGGER_FIRES_ON_ORIGIN && trigger.tgenabled != TRIGGER_FIRES_ALWAYS))
+        return false;
+    const char *function = get_func_name(trigger.tgfoid);
+    return function != nullptr && strcmp(function, "note_membership") == 0 &&
+           get_func_namespace(trigger.tgfoid) == get_namespace_oid("lifeguard", true);
+}
+
+// Whether a table tells of every change of its rows: its trigger is there, and nothing passes it by. (A statement about
+// a parent fires the parent's trigger alone.)
 bool tells_of_changes(Oid table) {
     Relation opened = try_relation_open(table, AccessShareLock);
     if (opened == nullptr)
         return false;
     bool tells = false;
     const TriggerDesc *triggers = opened->trigdesc;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++) {
-        const Trigger &trigger = triggers->triggers[i];
-        tells = tells ||
-                (strcmp(trigger.tgname, "lifeguard_membership") == 0 && trigger.tgenabled == TRIGGER_FIRES_ON_ORIGIN &&
-                 (trigger.tgtype &
-                  (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE)) ==
-                     (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE));
-    }
-    tells = tells && opened->rd_rel->relkind == RELKIND_RELATION && !opened->rd_rel->relispartition &&
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        tells = tells || tells_of_changes(triggers->triggers[i]);
+    tells = tells && opened->rd_rel->relkind == RELKIND_RELATION && !has_superclass(table) &&
             !opened->rd_rel->relhassubclass;
     relation_close(opened, AccessShareLock);
     return tells;
@@ -96,6 +105,9 @@ void study_table(Source *source) {
     source->owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     source->table = pg::table_name(source->relation);
+    for (const char *column : {source->role_column, source->organization_column, source->user_column})
+        if (column != nullptr && get_attnum(source->relation, column) == InvalidAttrNumber)
+            source->missing = column;
     const AttrNumber number = get_attnum(source->relation, source->user_column);
     source->user_type = number == InvalidAttrNumber ? InvalidOid : getBaseType(get_atttype(source->relation, number));
     source->cached = source->cached && tells_of_changes(source->relation);
@@ -135,12 +147,15 @@ void forget_sources() {
         MemoryContextReset(sources_memory);
 }
 
-// Finds our tables; false where the extension is not in this database.
-bool find_tables() {
+// The extension's table of this name; InvalidOid without one. Where the extension was dropped, functions of
+// provide_auth() still ask, and somebody else's table could answer: it would name an owner and a condition.
+Oid find_table(const char *name) {
     const Oid schema = get_namespace_oid("lifeguard", true);
-    sources_table = OidIsValid(schema) ? get_relname_relid("identity_sources", schema) : InvalidOid;
-    epoch_table = OidIsValid(schema) ? get_relname_relid("membership_epoch", schema) : InvalidOid;
-    return OidIsValid(sources_table);
+    const Oid extension = get_extension_oid("lifeguard", true);
+    const Oid table = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+    return OidIsValid(extension) && OidIsValid(table) && getExtensionOfObject(RelationRelationId, table) == extension
+               ? table
+               : InvalidOid;
 }
 
 // Reads all sources, in the order in which they were registered.
@@ -175,6 +190,8 @@ void read_sources() {
         }
         sources.has_roles_claim = sources.has_roles_claim || source.kind == Kind::claim_roles;
         sources.has_organizations_claim = sources.has_organizations_claim || source.kind == Kind::claim_organizations;
+        if (source.kind == Kind::claim_admin || source.kind == Kind::claim_organizations)
+            watch_claim(source.path[0]);
         sources.lasting = sources.lasting && (source.cached || !OidIsValid(source.relation));
     }
 }
@@ -183,6 +200,9 @@ void read_sources() {
 const char *query_text(const Source &source, Question question) {
     StringInfoData query;
     initStringInfo(&query);
+    if (question == Question::roles)
+        return psprintf("SELECT DISTINCT NULL::pg_catalog.uuid, %s::pg_catalog.text FROM %s",
+                        source.role_column == nullptr ? "NULL" : quote_identifier(source.role_column), source.table);
     if (question == Question::admin)
         appendStringInfoString(&query, "SELECT NULL::pg_catalog.uuid, NULL::pg_catalog.text");
     else
@@ -276,7 +296,9 @@ const Sources &current_sources() {
         return sources; // their plans are at work
     const uint64 read_at = sources_changes;
     forget_sources();
-    if (find_tables()) {
+    sources_table = find_table("identity_sources");
+    epoch_table = find_table("membership_epoch");
+    if (OidIsValid(sources_table)) {
         const MemoryContext home = MemoryContextSwitchTo(sources_memory);
         read_sources();
         MemoryContextSwitchTo(home);
@@ -292,20 +314,23 @@ int rank_of(const Sources &all, std::string_view role) {
     return -1;
 }
 
+void refuse_circle() {
+    if (asked != nullptr)
+        ereport(ERROR,
+                (errcode(err::circular_source),
+                 errmsg("identity source %d asks about the caller while it is being asked", asked->id),
+                 errdetail_internal("%s", pg::Detail().add("table", asked->table).text()),
+                 errhint("The condition of a source, and the policies and views that it reads through, may not use "
+                         "is_admin(), is_member() and their like.")));
+}
+
 void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid_t *organization, Visit visit,
          void *argument) {
     if (!OidIsValid(source.owner))
         report_broken(source, "its table is gone");
-    if (!OidIsValid(source.user_type))
-        report_broken(source,
-                      psprintf("table %s has no column %s", source.table, quote_identifier(source.user_column)));
-    if (asked != nullptr)
-        ereport(ERROR,
-                (errcode(err::circular_source),
-                 errmsg("identity source %d asks about the caller while identity source %d is being asked", source.id,
-                        asked->id),
-                 errdetail_internal("%s", pg::Detail().add("table", source.table).add("asking", asked->table).text()),
-                 errhint("The condition of a source may not use is_admin(), is_member() and their like.")));
+    if (source.missing != nullptr)
+        report_broken(source, psprintf("table %s has no column %s", source.table, quote_identifier(source.missing)));
+    refuse_circle();
     ErrorContextCallback context = {error_context_stack, describe, &source};
     asked = &source;
     PG_TRY();

@@ -8,9 +8,10 @@ namespace lifeguard::identity {
 
 enum class Kind { admins, members, role_order, claim_admin, claim_roles, claim_organizations };
 
-// What a table is asked: is this user an admin; what is he in one organization; what is he in all of them.
-enum class Question { admin, one, all };
-constexpr int question_count = 3;
+// What a table is asked: is this user an admin; what is he in one organization; what is he in all of them; which roles
+// has anybody.
+enum class Question { admin, one, all, roles };
+constexpr int question_count = 4;
 
 // A row of lifeguard.identity_sources.
 struct Source {
@@ -23,6 +24,7 @@ struct Source {
     const char *user_column;
     const char *organization_column;
     const char *role_column; // nullptr: members have no roles
+    const char *missing;     // a column that the table no longer has
     const char *condition;   // nullptr: every row counts
     bool cached;             // its answers may outlast the statement
     const char **path;       // of a claim; or the roles, the lowest first
@@ -54,8 +56,11 @@ int rank_of(const Sources &sources, std::string_view role);
 // A row that a source gave: an organization, and the role there, which may be nullptr.
 using Visit = void (*)(const pg_uuid_t *organization, const char *role, void *argument);
 
+// Raises LG305 while a source is being asked: answering leads to the same question.
+void refuse_circle();
+
 // Asks a source about a user (and an organization) as the table's owner, past row security, in the active snapshot.
-// Raises LG303 when it no longer works, LG305 when answering leads to the same question.
+// Raises LG303 when it no longer works, and LG305.
 void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid_t *organization, Visit visit,
          void *argument);
 
