@@ -62,9 +62,11 @@ INSERT INTO bench.indexed TABLE bench.events;
 SELECT format('INSERT INTO bench.%s SELECT * FROM bench.events WHERE id <= 100000', name) FROM unnest('{documents,open,owned,owned_by_sql,shared,ruled,parts}'::text[]) name \gexec
 CREATE INDEX ON bench.indexed (organization);
 
--- Rows are inserted into these.
-CREATE TABLE bench.unchecked (id int, owner uuid, title text);
-CREATE TABLE bench.checked   (LIKE bench.unchecked);
+-- Rows are inserted into these: with a policy and without, with a key and without an index.
+CREATE TABLE bench.unchecked (LIKE bench.documents INCLUDING ALL);
+CREATE TABLE bench.checked   (LIKE bench.documents INCLUDING ALL);
+CREATE TABLE bench.unchecked_heap (LIKE bench.documents);
+CREATE TABLE bench.checked_heap   (LIKE bench.documents);
 
 -- --- policies: each for a role of its own ---
 
@@ -107,6 +109,8 @@ SELECT v.measure, v.variant, v.relation::regclass, v.command, replace(v.expressi
   ('member', 'plpgsql', 'bench.shared', 'SELECT', 'bench.is_member(organization)'),
   ('insert', 'literal', 'bench.checked', 'INSERT', 'owner = ME'),
   ('insert', 'ours',    'bench.checked', 'INSERT', 'owner = lifeguard.uid()'),
+  ('insert', 'literal', 'bench.checked_heap', 'INSERT', 'owner = ME'),
+  ('insert', 'ours',    'bench.checked_heap', 'INSERT', 'owner = lifeguard.uid()'),
   ('four', 'literal', 'bench.ruled', 'SELECT', 'false'),
   ('four', 'literal', 'bench.ruled', 'SELECT', 'ME = owner'),
   ('four', 'literal', 'bench.ruled', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(2))),
@@ -123,7 +127,7 @@ SELECT v.measure, v.variant, v.relation::regclass, v.command, replace(v.expressi
 
 GRANT USAGE ON SCHEMA bench TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA bench TO PUBLIC;
-GRANT INSERT ON bench.checked, bench.unchecked TO PUBLIC;
+GRANT INSERT ON bench.checked, bench.checked_heap, bench.unchecked, bench.unchecked_heap TO PUBLIC;
 CREATE ROLE free LOGIN; -- asks tables without policies
 SELECT DISTINCT format('CREATE ROLE %s_%s LOGIN', measure, variant) FROM bench.policies \gexec
 SELECT DISTINCT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation) FROM bench.policies \gexec
@@ -166,17 +170,16 @@ BEGIN
   RETURN taken;
 END $$;
 
--- Microseconds that 100,000 rows take to be inserted.
-CREATE FUNCTION bench.insert_cost(role_name text) RETURNS float8 LANGUAGE plpgsql AS $$
+-- Microseconds that inserting 100,000 rows takes a role.
+CREATE FUNCTION bench.insert_cost(role_name text, relation regclass) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
-  target regclass := CASE role_name WHEN 'free' THEN 'bench.unchecked' ELSE 'bench.checked' END;
   before float8;
   taken  float8;
 BEGIN
-  EXECUTE format('TRUNCATE %s', target);
+  EXECUTE format('TRUNCATE %s', relation);
   PERFORM set_config('role', role_name, true);
   before := bench.cpu();
-  EXECUTE format('INSERT INTO %s SELECT i, %L, %L FROM generate_series(1, 100000) i', target, bench.person(1), 'title');
+  EXECUTE format('INSERT INTO %s SELECT i, %L, %L, %L FROM generate_series(1, 100000) i', relation, bench.person(1), bench.organization(1), 'title');
   taken := bench.cpu() - before;
   PERFORM set_config('role', 'none', true);
   RETURN taken;
@@ -210,15 +213,18 @@ BEGIN
   CALL bench.scan(round, 'admin', '{plpgsql}', 'bench.documents', 0, 100000, 1);
   CALL bench.scan(round, 'either', '{half,literal,ours,wrapped}', 'bench.documents', 1, 1000, 15 * size);
   CALL bench.scan(round, 'either', '{plpgsql}', 'bench.documents', 1, 1000, 1);
-  CALL bench.scan(round, 'permission', '{ours}', 'bench.documents', 100, 1000, 5 * size);
+  CALL bench.scan(round, 'permission', '{ours}', 'bench.documents', 100, 1000, 5);
   CALL bench.scan(round, 'permission', '{plpgsql}', 'bench.documents', 100, 1000, 1);
-  CALL bench.scan(round, 'events', '{literal100,ours}', 'bench.events', 100, 10000, 5 * size, 'events100');
-  CALL bench.scan(round, 'events', '{literal500,ours}', 'bench.events', 500, 50000, 5 * size, 'events500');
+  CALL bench.scan(round, 'events', '{literal100,ours}', 'bench.events', 100, 10000, 6 * size, 'events100');
+  CALL bench.scan(round, 'events', '{literal500,ours}', 'bench.events', 500, 50000, 6 * size, 'events500');
   CALL bench.scan(round, 'indexed', '{literal100,ours}', 'bench.indexed', 100, 10000, 15 * size, 'indexed100');
   CALL bench.scan(round, 'parts', '{literal,ours}', 'bench.parts', 1, 1000, 10 * size);
   CALL bench.scan(round, 'parts_member', '{literal,ours}', 'bench.parts', 100, 1000, 5 * size);
   PERFORM set_config('request.jwt.claims', bench.claims(1), false);
-  CALL bench.take_turns(round, 'insert', '{free,insert_ours,insert_literal}', 'SELECT bench.insert_cost($1)', 4 * size);
+  CALL bench.take_turns(round, 'insert', '{none,ours,literal}',
+                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked') ELSE bench.insert_cost('insert_' || $1, 'bench.checked') END$q$, 4 * size);
+  CALL bench.take_turns(round, 'heap', '{none,ours,literal}',
+                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked_heap') ELSE bench.insert_cost('insert_' || $1, 'bench.checked_heap') END$q$, 4 * size);
   PERFORM set_config('request.jwt.claims', bench.claims(2), false);
   CALL bench.take_turns(round, 'four', '{literal,ours,plpgsql}', $q$SELECT bench.planning_cost('four_' || $1, 'SELECT title FROM bench.ruled WHERE id = 1')$q$, 5 * size);
 END $$;

@@ -8,6 +8,12 @@ CREATE FUNCTION bench.cpu() RETURNS float8 LANGUAGE sql SECURITY DEFINER AS $$
   SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 / 1e3 FROM pg_sleep(0.001)
 $$;
 
+-- Keeps this session on one processor. On the same as its client it need not be woken from another, which may take longer than what is measured.
+CREATE FUNCTION bench.pin(processor int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  EXECUTE format('COPY (SELECT) TO PROGRAM %L', format('taskset -pc %s %s > /dev/null; cat', processor, pg_backend_pid()));
+END $$;
+
 -- What variants take by a query ($1 is the variant), in as many short turns each: the lower quartile, since whatever disturbs a turn
 -- only adds to it. The turns come so close after each other that a writer is beside them all alike. Each is a transaction.
 CREATE PROCEDURE bench.take_turns(round int, measure text, variants text[], query text, turns int) LANGUAGE plpgsql AS $$
