@@ -1,19 +1,7 @@
 -- What the journal's part measures, made in database samples of both servers: the one with the library and the one without.
 CREATE EXTENSION dblink;
 CREATE EXTENSION cube; -- for a function in C that does nothing
-CREATE EXTENSION lifeguard;
-CREATE SCHEMA bench;
-
--- Microseconds of processor time that this session has taken. It sleeps first: then the kernel's account is exact.
-CREATE FUNCTION bench.cpu() RETURNS float8 LANGUAGE sql AS $$
-  SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 / 1e3 FROM pg_sleep(0.001)
-$$;
-
--- Keeps this session on one processor. On the same as its client it need not be woken from another, which may take longer than what is measured.
-CREATE FUNCTION bench.pin(processor int) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  EXECUTE format('COPY (SELECT) TO PROGRAM %L', format('taskset -pc %s %s > /dev/null; cat', processor, pg_backend_pid()));
-END $$;
+\ir turns.sql
 
 -- --- functions that do something n times ---
 
@@ -149,27 +137,6 @@ BEGIN
 END $$;
 
 -- --- samples ---
-
--- What two variants take by a query ($1 is the variant), in as many short turns each: the lower quartile, since whatever disturbs a turn
--- only adds to it. The turns come so close after each other that a writer is beside them all alike.
-CREATE PROCEDURE bench.take_turns(round int, measure text, variants text[], query text, turns int) LANGUAGE plpgsql AS $$
-DECLARE
-  taken  float8[] := array_fill(NULL::float8, ARRAY[2, turns]);
-  number int;
-  value  float8;
-BEGIN
-  PERFORM monitoring.drain('1 minute');
-  FOR turn IN 1 .. turns LOOP
-    FOREACH number IN ARRAY CASE (turn + round) % 2 WHEN 0 THEN '{1,2}'::int[] ELSE '{2,1}' END LOOP
-      EXECUTE query INTO value USING variants[number];
-      taken[number][turn] := value;
-    END LOOP;
-  END LOOP;
-  FOR number IN 1 .. 2 LOOP
-    INSERT INTO sample
-    SELECT round, measure, variants[number], percentile_cont(0.25) WITHIN GROUP (ORDER BY t) FROM unnest(taken[number:number]) AS t;
-  END LOOP;
-END $$;
 
 -- The journal against dblink, then what PL/pgSQL takes with the library and without; `size` is 1 or 2, for how many turns.
 CREATE PROCEDURE bench.compare(round int, size int, "on" text, off text) LANGUAGE plpgsql AS $$

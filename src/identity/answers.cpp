@@ -181,6 +181,14 @@ void complete(Answers *answers) {
     answers->complete = true;
 }
 
+// Called at the end of subtransactions.
+void count_rollback(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    if (event == SUBXACT_EVENT_ABORT_SUB)
+        rollbacks++;
+}
+
+} // namespace
+
 // Looks for a membership that is not known yet. The first few are looked up by themselves, since most statements want
 // no more. A claim may give a lower role than a table, so where claims name organizations all is read.
 const Membership *look_up(const pg_uuid_t &organization) {
@@ -201,7 +209,6 @@ const Membership *look_up(const pg_uuid_t &organization) {
     return place->belongs == Belongs::yes ? place : nullptr;
 }
 
-// Finds out whether the caller is an admin.
 bool look_for_admin() {
     const bool pushed = push_snapshot();
     Answers &answers = find_answers();
@@ -220,33 +227,6 @@ bool look_for_admin() {
     if (pushed)
         PopActiveSnapshot();
     return admin;
-}
-
-// Called at the end of subtransactions.
-void count_rollback(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
-    if (event == SUBXACT_EVENT_ABORT_SUB)
-        rollbacks++;
-}
-
-} // namespace
-
-bool is_admin() {
-    const Answers *answers = answers_at_hand();
-    if (answers != nullptr && answers->admin != Belongs::unknown)
-        return answers->admin == Belongs::yes;
-    return look_for_admin();
-}
-
-const Membership *find_membership(const pg_uuid_t &organization) {
-    const Answers *answers = answers_at_hand();
-    if (answers != nullptr && answers->table != nullptr) {
-        const Membership *place = find_place(*answers, organization);
-        if (place->belongs == Belongs::yes)
-            return place;
-        if (place->belongs == Belongs::no || answers->complete)
-            return nullptr;
-    }
-    return look_up(organization);
 }
 
 const Answers &all_memberships() {

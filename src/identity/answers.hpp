@@ -89,11 +89,29 @@ inline Membership *find_place(const Answers &answers, const pg_uuid_t &organizat
     }
 }
 
+// The same questions, asked of the sources where the answers at hand do not know.
+bool look_for_admin();
+const Membership *look_up(const pg_uuid_t &organization);
+
 // Whether the caller is an admin.
-bool is_admin();
+inline bool is_admin() {
+    const Answers *answers = answers_at_hand();
+    return likely(answers != nullptr && answers->admin != Belongs::unknown) ? answers->admin == Belongs::yes
+                                                                            : look_for_admin();
+}
 
 // The caller's membership in an organization; nullptr when he does not belong.
-const Membership *find_membership(const pg_uuid_t &organization);
+inline const Membership *find_membership(const pg_uuid_t &organization) {
+    const Answers *answers = answers_at_hand();
+    if (likely(answers != nullptr && answers->table != nullptr)) {
+        const Membership *place = find_place(*answers, organization);
+        if (place->belongs == Belongs::yes)
+            return place;
+        if (place->belongs == Belongs::no || answers->complete)
+            return nullptr;
+    }
+    return look_up(organization);
+}
 
 // All memberships: those of the table with belongs == yes.
 const Answers &all_memberships();
