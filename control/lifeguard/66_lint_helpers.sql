@@ -1,0 +1,128 @@
+-- Lints of what a policy asks for each row, where a helper of lifeguard's answers once.
+
+CREATE FUNCTION lifeguard.lint_sources() RETURNS TABLE (kind text, relation regclass)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF has_table_privilege(to_regclass('lifeguard.identity_sources'), 'SELECT') THEN
+    RETURN QUERY EXECUTE 'SELECT s.kind::text, s.relation::regclass FROM lifeguard.identity_sources s';
+  END IF;
+END $$;
+COMMENT ON FUNCTION lifeguard.lint_sources() IS
+'Which kinds of identity sources are registered, with which tables, as far as the caller may see them.';
+
+-- Calls that stand in a sub-select of their own are evaluated once already and stay.
+CREATE FUNCTION lifeguard.use_helpers(expression text, calls text[], helpers text[]) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  unwrapped constant text := '(?<!SELECT \(*)(?<![\w."$])';
+  before    constant text := lifeguard.mask_literals(expression);
+  e         text := before;
+BEGIN
+  e := regexp_replace(e, unwrapped || $claims$\((?:current_setting\('request\.jwt\.claims'::text(?:, \w+)?\)|NULLIF\(current_setting\('request\.jwt\.claims'::text, \w+\), ''::text\))\)::(?:jsonb|json(?= ->))$claims$,
+                      'lifeguard.claims()', 'g');
+  e := regexp_replace(e, unwrapped || $claim$(?:NULLIF\(current_setting\('request\.jwt\.claim\.(\w+)'::text, \w+\), ''::text\)|current_setting\('request\.jwt\.claim\.(\w+)'::text(?:, \w+)?\))$claim$,
+                      'lifeguard.claim(''\1\2''::text)', 'g');
+  FOR i IN 1..coalesce(cardinality(calls), 0) LOOP
+    IF strpos(e, calls[i]) > 0 THEN
+      e := regexp_replace(e, unwrapped || lifeguard.escape_pattern(calls[i]), replace(helpers[i], '\', '\\'), 'g');
+    END IF;
+  END LOOP;
+  IF e = before THEN
+    RETURN expression;
+  END IF;
+  e := regexp_replace(e, $$\(lifeguard\.claims\(\) ->> '(\w+)'::text\)$$, 'lifeguard.claim(''\1''::text)', 'g');
+  e := replace(e, '(lifeguard.claim(''sub''::text))::uuid', 'lifeguard.uid()');
+  RETURN lifeguard.unmask_literals(e, expression);
+END $function$;
+COMMENT ON FUNCTION lifeguard.use_helpers(text, text[], text[]) IS
+'A policy''s expression with lifeguard''s helpers for the request''s settings, and with each of the calls replaced by its helper. Unchanged when there is nothing to replace.';
+
+-- Every operand is a name or who asks; anything more is a condition that is_member() does not know.
+CREATE FUNCTION lifeguard.find_membership(expression text)
+RETURNS TABLE (found text, members text, organization_column name, user_column name, compared_with text)
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+  SELECT m.found, m.members, organization.attname, user_column.attname, m.compared_with
+    FROM (SELECT f[1] AS found, f[2] AS members,
+                 CASE WHEN place.own = 1 THEN o.organization ELSE o.compared END AS organization,
+                 CASE WHEN place.own = 1 THEN o.compared ELSE o.organization END AS compared_with,
+                 o.who, coalesce(f[4], f[3]) AS alias
+            FROM regexp_matches(expression, $pattern$(\(EXISTS \( SELECT (?:[^()]* )?FROM ((?:[\w$]+|"[\w -]+")\.([\w$]+|"[\w -]+"))(?: ([\w$]+|"[\w -]+"))? WHERE $pattern$
+                   || replace('\(\((OPERAND) = (OPERAND)\) AND \((OPERAND) = (OPERAND)\)\)\)\))', 'OPERAND', $pattern$[^() ]+|(?:lifeguard|auth)\.uid\(\)|\( SELECT (?:lifeguard|auth)\.uid\(\) AS uid\)$pattern$), 'g') AS f,
+                 LATERAL (SELECT f[5], f[6], CASE WHEN f[7] ~ 'uid\(\)' THEN f[8] ELSE f[7] END WHERE concat(f[7], f[8]) ~ 'uid\(\)'
+                          UNION ALL
+                          SELECT f[7], f[8], CASE WHEN f[5] ~ 'uid\(\)' THEN f[6] ELSE f[5] END WHERE concat(f[5], f[6]) ~ 'uid\(\)') AS o(organization, compared, who),
+                 LATERAL (SELECT CASE WHEN starts_with(o.organization, coalesce(f[4], f[3]) || '.') THEN 1 ELSE 2 END) AS place(own)) AS m
+    JOIN pg_attribute organization ON organization.attrelid = to_regclass(m.members) AND organization.atttypid = 'uuid'::regtype
+                                  AND m.organization = m.alias || '.' || quote_ident(organization.attname)
+    JOIN pg_attribute user_column ON user_column.attrelid = to_regclass(m.members) AND user_column.atttypid = 'uuid'::regtype
+                                 AND m.who = m.alias || '.' || quote_ident(user_column.attname)
+   WHERE NOT starts_with(m.compared_with, m.alias || '.') AND m.compared_with !~ '[''(]'
+     -- a row found by a key of its own is a parent, not a membership
+     AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = organization.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = organization.attnum)
+$$;
+COMMENT ON FUNCTION lifeguard.find_membership(text) IS
+'Each EXISTS in an expression that asks no more than whether the user is a member of the row''s organization: its text, the membership table, its columns, and what is compared with the organization.';
+
+CREATE FUNCTION lifeguard.use_membership(expression text) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  m record;
+BEGIN
+  FOR m IN SELECT * FROM lifeguard.find_membership(expression) LOOP
+    expression := replace(expression, m.found, format('lifeguard.is_member(%s)', m.compared_with));
+  END LOOP;
+  RETURN expression;
+END $$;
+COMMENT ON FUNCTION lifeguard.use_membership(text) IS
+'The expression with lifeguard.is_member() in the place of what find_membership() finds.';
+
+CREATE FUNCTION lifeguard.lint_helpers()
+RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+WITH policies AS MATERIALIZED (SELECT * FROM lifeguard.application_policies),
+sources AS MATERIALIZED (SELECT * FROM lifeguard.lint_sources()),
+called AS MATERIALIZED (
+  SELECT f.oid AS function, format('%I.%I', n.nspname, f.proname) AS name, n.nspname || '.' || f.proname AS plain, f.pronargs, f.prorettype::regtype AS returns,
+         l.lanname = 'sql' AND NOT f.prosecdef AND f.proconfig IS NULL AND NOT f.proretset AS is_inlined, b.body,
+         b.body ~* '\mauth\.(?:uid|jwt|email|role)\(|\mlifeguard\.\w+\(|request\.jwt\.claim' AS asks_who
+    FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace JOIN pg_language l ON l.oid = f.prolang,
+         LATERAL (SELECT lifeguard.function_body(f.oid)) AS b(body)
+   WHERE f.oid IN (SELECT refobjid FROM pg_depend WHERE classid = 'pg_policy'::regclass AND refclassid = 'pg_proc'::regclass)
+     AND l.lanname IN ('sql', 'plpgsql') AND n.nspname NOT IN ('lifeguard', 'pg_catalog')),
+slow AS MATERIALIZED (   -- without arguments: one answer a statement would do
+  SELECT c.name || '()' AS call,
+         CASE WHEN c.plain = 'auth.uid' AND c.returns = 'uuid'::regtype THEN 'lifeguard.uid()'
+              WHEN c.plain = 'auth.role' AND c.returns = 'text'::regtype THEN 'lifeguard.role()'
+              WHEN c.plain = 'auth.email' AND c.returns = 'text'::regtype THEN 'lifeguard.email()'
+              WHEN c.plain = 'auth.jwt' AND c.returns = 'jsonb'::regtype THEN 'lifeguard.claims()'
+              WHEN c.plain ~ '\mis_admin$' AND c.returns = 'boolean'::regtype AND EXISTS (SELECT FROM sources WHERE kind = 'admins') THEN 'lifeguard.is_admin()'
+              ELSE format('( SELECT %s())', c.name) END AS helper
+    FROM called c
+   WHERE c.pronargs = 0 AND (NOT c.is_inlined OR c.asks_who AND c.body !~* '^\s*select\s+lifeguard\.\w+\(\)\s*;?\s*$')),
+lists AS MATERIALIZED (SELECT array_agg(call) AS calls, array_agg(helper) AS helpers FROM slow),
+rewritten AS MATERIALIZED (
+  SELECT p.*, lifeguard.use_helpers(p.condition, l.calls, l.helpers) AS new_condition, lifeguard.use_helpers(p.check_condition, l.calls, l.helpers) AS new_check
+    FROM policies p, lists l),
+memberships AS MATERIALIZED (
+  SELECT DISTINCT ON (r.policy) r.policy, m.*
+    FROM rewritten r, lifeguard.find_membership(concat_ws(' ', r.new_condition, r.new_check)) AS m
+   WHERE strpos(concat(r.condition, r.check_condition), '(EXISTS ( SELECT') > 0)
+SELECT 'per_row_helper', 'warning', r.relation, r.object,
+       format('%s evaluated again for every row; lifeguard''s helper, or a sub-select of its own, answers once a statement.',
+              coalesce((SELECT string_agg(s.call, ', ') || CASE count(*) WHEN 1 THEN ' is' ELSE ' are' END FROM slow s
+                         WHERE strpos(concat(r.condition, ' ', r.check_condition), s.call) > 0), 'the request''s claims are')),
+       lifeguard.alter_policy(r.quoted_name, r.relation_name, r.new_condition, r.new_check)
+  FROM rewritten r
+ WHERE r.new_condition IS DISTINCT FROM r.condition OR r.new_check IS DISTINCT FROM r.check_condition
+UNION ALL
+SELECT 'per_row_membership', 'notice', r.relation, r.object,
+       format('for every row it looks into %s, by %s and %s; lifeguard.is_member() looks once a statement.', m.members, m.organization_column, m.user_column),
+       concat_ws(' ', CASE WHEN NOT EXISTS (SELECT FROM sources s WHERE s.kind = 'members' AND s.relation = to_regclass(m.members))
+                           THEN format('SELECT lifeguard.use_members(%L, %L, %L);', m.members, m.user_column, m.organization_column) END,
+                 lifeguard.alter_policy(r.quoted_name, r.relation_name, lifeguard.use_membership(r.new_condition), lifeguard.use_membership(r.new_check)))
+  FROM memberships m JOIN rewritten r USING (policy)
+$$;
+COMMENT ON FUNCTION lifeguard.lint_helpers() IS
+'The findings of monitoring.lint() about policies that ask for each row what a statement needs to ask once.';
+REVOKE EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers() TO pg_monitor;
