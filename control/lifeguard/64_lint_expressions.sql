@@ -98,15 +98,19 @@ BEGIN
   IF calls IS NOT NULL THEN
     e := regexp_replace(e, calls, '$uid', 'gi');
   END IF;
-  IF strpos(e, '$') = 0 THEN
+  IF strpos(e, '$jwt') > 0 THEN
+    e := regexp_replace(e, 'nullif\(\$jwt, ?''''(?:::text)?\)', '$jwt', 'gi');
+    e := regexp_replace(regexp_replace(e, '\(\$jwt\)::\w+', '$jwt', 'g'), '\$jwt::\w+', '$jwt', 'g');
+    e := regexp_replace(e, '\( ?select \$jwt(?: as [\w"$]+)? ?\)', '$jwt', 'gi');
+    FOR step IN 1..2 LOOP
+      e := regexp_replace(e, '\(\$jwt -> ''\w+''(?:::text)?\)', '$jwt', 'g');
+    END LOOP;
+    e := regexp_replace(e, '\(?\$jwt ->> ''\w+''(?:::text)?\)?', '$uid', 'g');
+  END IF;
+  IF strpos(e, '$uid') = 0 THEN
     RETURN e;
   END IF;
-  e := regexp_replace(e, 'nullif\((\$(?:jwt|uid)), ?''''(?:::text)?\)', '\1', 'gi');
-  e := regexp_replace(regexp_replace(e, '\((\$jwt)\)::\w+', '\1', 'g'), '(\$jwt)::\w+', '\1', 'g');
-  FOR step IN 1..2 LOOP
-    e := regexp_replace(e, '\(\$jwt -> ''\w+''(?:::text)?\)', '$jwt', 'g');
-  END LOOP;
-  e := regexp_replace(e, '\(?\$jwt ->> ''\w+''(?:::text)?\)?', '$uid', 'g');
+  e := regexp_replace(e, 'nullif\(\$uid, ?''''(?:::text)?\)', '$uid', 'gi');
   FOR step IN 1..2 LOOP
     e := regexp_replace(regexp_replace(e, cast_pattern, '\1', 'g'), '(\$uid)::\w+', '\1', 'g');
     e := regexp_replace(e, '\( ?select (\$uid)(?: as [\w"$]+)? ?\)', '\1', 'gi');
@@ -118,12 +122,12 @@ COMMENT ON FUNCTION lifeguard.normalize_expression(text, text) IS
 
 CREATE FUNCTION lifeguard.key_columns(normalized text) RETURNS text[]
 LANGUAGE plpgsql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  column_pattern constant text := '((?:[\w$.]|"[^"]+")+)';
 BEGIN
-  RETURN ARRAY(SELECT DISTINCT key
-                 FROM regexp_matches(normalized, '((?:[\w$]+|"[^"]+")(?:\.(?:[\w$]+|"[^"]+"))*) = (?:any \(+)?\$uid(?!\w)'
-                                                 '|\$uid = ((?:[\w$]+|"[^"]+")(?:\.(?:[\w$]+|"[^"]+"))*)'
-                                                 '|lifeguard\.(?:is_member|has_permission|organization_role)\(((?:[\w$]+|"[^"]+")(?:\.(?:[\w$]+|"[^"]+"))*)[,)]', 'gi') AS m,
-                      coalesce(m[1], m[2], m[3]) AS key);
+  RETURN ARRAY(SELECT m[1] FROM regexp_matches(normalized, column_pattern || ' = (?:any \(+)?\$uid(?!\w)', 'gi') AS m WHERE strpos(normalized, '= $uid') > 0 OR normalized ~* '= any \(+\$uid'
+               UNION SELECT m[1] FROM regexp_matches(normalized, '\$uid = ' || column_pattern, 'g') AS m WHERE strpos(normalized, '$uid = ') > 0
+               UNION SELECT m[1] FROM regexp_matches(normalized, 'lifeguard\.(?:is_member|has_permission|organization_role)\(' || column_pattern || '[,)]', 'g') AS m WHERE strpos(normalized, 'lifeguard.') > 0);
 END $$;
 COMMENT ON FUNCTION lifeguard.key_columns(text) IS
 'The columns that an expression, normalized, compares with who is asking. In a policy the table''s own are unqualified, a sub-select''s qualified.';

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION lifeguard.lint_columns()
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH called AS MATERIALIZED (   -- functions that policies call
   SELECT f.oid AS function, f.oid::regprocedure::text AS name, f.pronargs, n.nspname AS schema, f.proname, f.prorettype, f.proconfig, lifeguard.function_body(f.oid) AS body
     FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
@@ -15,7 +15,7 @@ calls AS MATERIALIZED (   -- those that say who asks, as a pattern
      AND body ~* '\mauth\.(?:uid|jwt|email)\(|\mlifeguard\.(?:uid|claims?|email|tenant_id)\(|request\.jwt|current_setting\(|\mcurrent_user\M|\msession_user\M'),
 policies AS MATERIALIZED (
   SELECT p.*, lifeguard.key_columns(concat_ws(' ', n.condition, n.check_condition)) AS keys,
-         lifeguard.key_columns(coalesce(n.check_condition, n.condition)) AS check_keys, coalesce(n.check_condition, n.condition) AS checked
+         coalesce(n.check_condition, n.condition) AS checked
     FROM lifeguard.application_policies p, calls c,
          LATERAL (SELECT lifeguard.normalize_expression(p.condition, c.pattern), lifeguard.normalize_expression(p.check_condition, c.pattern) OFFSET 0) AS n(condition, check_condition)),
 subjects AS MATERIALIZED (SELECT * FROM lifeguard.policy_subjects),
@@ -63,21 +63,22 @@ guarded AS MATERIALIZED (
   SELECT r.relation::oid AS relation, quote_ident(c.name) AS name
     FROM lifeguard.rules r, jsonb_array_elements_text(CASE jsonb_typeof(r.definition -> 'columns') WHEN 'array' THEN r.definition -> 'columns' ELSE '[]' END) AS c(name)
    WHERE r.kind = 'protect_columns' AND r.enabled),
-checks AS MATERIALIZED (   -- what policies ask of a row that is written: those that let users write rows of their own, those that forbid
-  SELECT s.relation, s.role, s.command,
-         array_agg(p.checked) FILTER (WHERE p.permissive AND (p.checked = 'true' OR EXISTS (SELECT FROM unnest(p.check_keys) AS key WHERE key !~ '\.'))) AS letting,
-         array_agg(p.checked) FILTER (WHERE NOT p.permissive) AS forbidding
-    FROM subjects s JOIN policies p USING (policy)
-   WHERE s.command IN ('INSERT', 'UPDATE') AND s.relation IN (SELECT target FROM deciding)
+conditions AS MATERIALIZED (   -- what policies ask of a row that is written, and whether they let users write rows of their own
+  SELECT p.policy, p.checked, p.checked = 'true' OR EXISTS (SELECT FROM unnest(lifeguard.key_columns(p.checked)) AS key WHERE key !~ '\.') AS is_letting
+    FROM policies p WHERE p.commands && '{INSERT,UPDATE}' AND p.relation IN (SELECT target FROM deciding)),
+checks AS MATERIALIZED (
+  SELECT s.relation, s.role, s.command, array_agg(c.checked) FILTER (WHERE s.permissive AND c.is_letting) AS letting, array_agg(c.checked) FILTER (WHERE NOT s.permissive) AS forbidding
+    FROM subjects s JOIN conditions c USING (policy)
+   WHERE s.command IN ('INSERT', 'UPDATE')
    GROUP BY s.relation, s.role, s.command),
 writable AS MATERIALIZED (
   SELECT d.*, w.role, w.name AS role_name, w.command, w.grantees
     FROM deciding d
     JOIN pg_attribute a ON a.attrelid = d.target AND a.attnum = d.attnum AND a.attgenerated = ''
     JOIN privileges w ON w.relation = d.target
-    JOIN (SELECT source, role FROM roles_of UNION SELECT source, 0 FROM roles_of) AS r ON r.source = d.source AND r.role = w.role
     LEFT JOIN checks c ON c.relation = d.target AND c.role = w.role AND c.command = w.command
-   WHERE has_column_privilege(w.role, d.target, d.attnum, w.command)
+   WHERE (d.source, w.role) IN (SELECT source, role FROM roles_of UNION SELECT source, 0 FROM roles_of)
+     AND has_column_privilege(w.role, d.target, d.attnum, w.command)
      AND (NOT d.protected
           OR EXISTS (SELECT FROM unnest(c.letting) AS checked WHERE NOT lifeguard.mentions(checked, d.name))
              AND NOT EXISTS (SELECT FROM unnest(c.forbidding) AS checked WHERE lifeguard.mentions(checked, d.name)))

@@ -18,10 +18,12 @@ DECLARE
   before    constant text := lifeguard.mask_literals(expression);
   e         text := before;
 BEGIN
-  e := regexp_replace(e, unwrapped || $claims$\((?:current_setting\('request\.jwt\.claims'::text(?:, \w+)?\)|NULLIF\(current_setting\('request\.jwt\.claims'::text, \w+\), ''::text\))\)::(?:jsonb|json(?= ->))$claims$,
-                      'lifeguard.claims()', 'g');
-  e := regexp_replace(e, unwrapped || $claim$(?:NULLIF\(current_setting\('request\.jwt\.claim\.(\w+)'::text, \w+\), ''::text\)|current_setting\('request\.jwt\.claim\.(\w+)'::text(?:, \w+)?\))$claim$,
-                      'lifeguard.claim(''\1\2''::text)', 'g');
+  IF strpos(e, 'request.jwt.') > 0 THEN
+    e := regexp_replace(e, unwrapped || $claims$\((?:current_setting\('request\.jwt\.claims'::text(?:, \w+)?\)|NULLIF\(current_setting\('request\.jwt\.claims'::text, \w+\), ''::text\))\)::(?:jsonb|json(?= ->))$claims$,
+                        'lifeguard.claims()', 'g');
+    e := regexp_replace(e, unwrapped || $claim$(?:NULLIF\(current_setting\('request\.jwt\.claim\.(\w+)'::text, \w+\), ''::text\)|current_setting\('request\.jwt\.claim\.(\w+)'::text(?:, \w+)?\))$claim$,
+                        'lifeguard.claim(''\1\2''::text)', 'g');
+  END IF;
   FOR i IN 1..coalesce(cardinality(calls), 0) LOOP
     IF strpos(e, calls[i]) > 0 THEN
       e := regexp_replace(e, unwrapped || lifeguard.escape_pattern(calls[i]), replace(helpers[i], '\', '\\'), 'g');
@@ -40,26 +42,27 @@ COMMENT ON FUNCTION lifeguard.use_helpers(text, text[], text[]) IS
 -- Every operand is a name or who asks; anything more is a condition that is_member() does not know.
 CREATE FUNCTION lifeguard.find_membership(expression text)
 RETURNS TABLE (found text, members text, organization_column name, user_column name, compared_with text)
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-  SELECT m.found, m.members, organization.attname, user_column.attname, m.compared_with
-    FROM (SELECT f[1] AS found, f[2] AS members,
-                 CASE WHEN place.own = 1 THEN o.organization ELSE o.compared END AS organization,
-                 CASE WHEN place.own = 1 THEN o.compared ELSE o.organization END AS compared_with,
-                 o.who, coalesce(f[4], f[3]) AS alias
-            FROM regexp_matches(expression, $pattern$(\(EXISTS \( SELECT (?:[^()]* )?FROM ((?:[\w$]+|"[\w -]+")\.([\w$]+|"[\w -]+"))(?: ([\w$]+|"[\w -]+"))? WHERE $pattern$
-                   || replace('\(\((OPERAND) = (OPERAND)\) AND \((OPERAND) = (OPERAND)\)\)\)\))', 'OPERAND', $pattern$[^() ]+|(?:lifeguard|auth)\.uid\(\)|\( SELECT (?:lifeguard|auth)\.uid\(\) AS uid\)$pattern$), 'g') AS f,
-                 LATERAL (SELECT f[5], f[6], CASE WHEN f[7] ~ 'uid\(\)' THEN f[8] ELSE f[7] END WHERE concat(f[7], f[8]) ~ 'uid\(\)'
-                          UNION ALL
-                          SELECT f[7], f[8], CASE WHEN f[5] ~ 'uid\(\)' THEN f[6] ELSE f[5] END WHERE concat(f[5], f[6]) ~ 'uid\(\)') AS o(organization, compared, who),
-                 LATERAL (SELECT CASE WHEN starts_with(o.organization, coalesce(f[4], f[3]) || '.') THEN 1 ELSE 2 END) AS place(own)) AS m
-    JOIN pg_attribute organization ON organization.attrelid = to_regclass(m.members) AND organization.atttypid = 'uuid'::regtype
-                                  AND m.organization = m.alias || '.' || quote_ident(organization.attname)
-    JOIN pg_attribute user_column ON user_column.attrelid = to_regclass(m.members) AND user_column.atttypid = 'uuid'::regtype
-                                 AND m.who = m.alias || '.' || quote_ident(user_column.attname)
-   WHERE NOT starts_with(m.compared_with, m.alias || '.') AND m.compared_with !~ '[''(]'
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  pattern constant text := replace(replace($pattern$(\(EXISTS \( SELECT (?:[^()]* )?FROM (NAME\.(NAME))(?: (NAME))? WHERE \(\((WHO) = (WHO)\) AND \((WHO) = (WHO)\)\)\)\))$pattern$,
+    'WHO', $pattern$[^()' ]+|(?:lifeguard|auth)\.uid\(\)|\( SELECT (?:lifeguard|auth)\.uid\(\) AS uid\)$pattern$), 'NAME', $pattern$(?:[\w$]+|"[\w -]+")$pattern$);
+BEGIN
+  IF strpos(expression, '(EXISTS ( SELECT ') = 0 OR expression !~ pattern THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT f[1], f[2], organization.attname, users.attname, o.compared
+    FROM regexp_matches(expression, pattern, 'g') AS m(f)
+   CROSS JOIN LATERAL (SELECT coalesce(f[4], f[3]) || '.') AS inside(alias)
+   CROSS JOIN LATERAL (VALUES (f[5], f[6], f[7]), (f[5], f[6], f[8]), (f[6], f[5], f[7]), (f[6], f[5], f[8]),
+                               (f[7], f[8], f[5]), (f[7], f[8], f[6]), (f[8], f[7], f[5]), (f[8], f[7], f[6])) AS o(organization, compared, who)
+    JOIN pg_attribute organization ON organization.attrelid = to_regclass(f[2]) AND organization.atttypid = 'uuid'::regtype AND o.organization = inside.alias || quote_ident(organization.attname)
+    JOIN pg_attribute users ON users.attrelid = to_regclass(f[2]) AND users.atttypid = 'uuid'::regtype AND o.who = inside.alias || quote_ident(users.attname)
+   WHERE CASE WHEN o.who IN (f[5], f[6]) THEN concat(f[5], f[6]) ELSE concat(f[7], f[8]) END ~ 'uid\(\)'
+     AND NOT starts_with(o.compared, inside.alias)
      -- a row found by a key of its own is a parent, not a membership
-     AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = organization.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = organization.attnum)
-$$;
+     AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = organization.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = organization.attnum);
+END $$;
 COMMENT ON FUNCTION lifeguard.find_membership(text) IS
 'Each EXISTS in an expression that asks no more than whether the user is a member of the row''s organization: its text, the membership table, its columns, and what is compared with the organization.';
 
@@ -78,7 +81,7 @@ COMMENT ON FUNCTION lifeguard.use_membership(text) IS
 
 CREATE FUNCTION lifeguard.lint_helpers()
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH policies AS MATERIALIZED (SELECT * FROM lifeguard.application_policies),
 sources AS MATERIALIZED (SELECT * FROM lifeguard.lint_sources()),
 called AS MATERIALIZED (

@@ -2,7 +2,7 @@
 
 CREATE FUNCTION lifeguard.lint_policies()
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH policies AS MATERIALIZED (
   SELECT p.*, lifeguard.mask_literals(concat_ws(' AND ', p.condition, p.check_condition)) AS masked FROM lifeguard.application_policies p),
 subjects AS MATERIALIZED (SELECT * FROM lifeguard.policy_subjects),
@@ -31,13 +31,13 @@ crowded AS MATERIALIZED (   -- role and command with more than one permissive po
   SELECT s.relation, s.name AS role, s.command, array_agg(p.policy) AS policies, string_agg(p.quoted_name, ', ' ORDER BY p.name) AS names
     FROM subjects s JOIN policies p USING (policy)
    WHERE s.permissive GROUP BY s.relation, s.name, s.command HAVING count(*) > 1),
-crowds AS MATERIALIZED (
-  SELECT relation, array_agg(DISTINCT policy) AS policies FROM crowded, unnest(policies) AS policy GROUP BY relation),
 involved AS MATERIALIZED (
-  SELECT c.relation, p.policy, p.name, p.quoted_name, p.roles, v.command, CASE v.command WHEN 'INSERT' THEN coalesce(p.check_condition, p.condition) ELSE p.condition END AS condition,
+  SELECT p.relation, p.policy, p.name, p.quoted_name, p.roles, v.command, CASE v.command WHEN 'INSERT' THEN coalesce(p.check_condition, p.condition) ELSE p.condition END AS condition,
          coalesce(p.check_condition, p.condition) AS check_condition, p.check_condition IS NOT NULL AS is_checked,
-         (SELECT string_agg(format('( SELECT pg_has_role(CURRENT_USER, %L::name, ''USAGE''::text))', r.rolname), ' OR ') FROM pg_roles r WHERE r.oid = ANY (p.roles)) AS asked
-    FROM crowds c, unnest(c.policies) AS u(policy) JOIN policies p USING (policy), unnest(p.commands) AS v(command)),
+         CASE WHEN 0 <> ALL (p.roles) THEN (
+           SELECT string_agg(format('( SELECT pg_has_role(CURRENT_USER, %L::name, ''USAGE''::text))', r.rolname), ' OR ') FROM pg_roles r WHERE r.oid = ANY (p.roles)) END AS asked
+    FROM policies p, unnest(p.commands) AS v(command)
+   WHERE p.policy IN (SELECT unnest(policies) FROM crowded)),
 everyone AS MATERIALIZED (
   SELECT i.relation, i.command, array_agg(DISTINCT role) AS roles,
          CASE WHEN bool_or(role = 0) THEN 'PUBLIC' ELSE string_agg(DISTINCT quote_ident(r.rolname), ', ') END AS names
