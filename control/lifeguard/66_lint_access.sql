@@ -1,19 +1,19 @@
 -- Lints of what is granted and what is let through: tables, views and functions.
 -- How many rows a WITH has is not known when a plan is made: without nested loops what these functions take stays in proportion.
 
-CREATE FUNCTION lifeguard.lint_tables()
+CREATE FUNCTION lifeguard.lint_tables(policies lifeguard.application_policies[], subjects lifeguard.policy_subjects[], privileges lifeguard.role_privileges[])
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH tables AS MATERIALIZED (
   SELECT t.*, owner.rolname AS owner_name, owner.rolcanlogin AS owner_logs_in, owner.rolsuper OR owner.rolbypassrls AS owner_bypasses
     FROM lifeguard.application_relations t JOIN pg_roles owner ON owner.oid = t.owner WHERE t.kind IN ('r', 'p')),
-privileges AS MATERIALIZED (SELECT p.* FROM lifeguard.role_privileges p JOIN tables t USING (relation)),
-policies AS MATERIALIZED (SELECT * FROM lifeguard.application_policies),
+privileges AS MATERIALIZED (SELECT p.* FROM unnest(lint_tables.privileges) p JOIN tables t USING (relation)),
+policies AS MATERIALIZED (SELECT * FROM unnest(lint_tables.policies)),
 reached AS MATERIALIZED (
   SELECT relation, string_agg(DISTINCT name, ', ') FILTER (WHERE command = 'SELECT') AS readers, string_agg(DISTINCT name, ', ') FILTER (WHERE command <> 'SELECT') AS writers
     FROM privileges WHERE is_api_role GROUP BY relation),
 idle AS MATERIALIZED (SELECT relation, string_agg(quoted_name, ', ' ORDER BY name) AS policies FROM policies GROUP BY relation),
-subjects AS MATERIALIZED (SELECT * FROM lifeguard.policy_subjects),
+subjects AS MATERIALIZED (SELECT * FROM unnest(lint_tables.subjects)),
 -- who may do what, by whose grant, and how many permissive policies let him
 served AS MATERIALIZED (
   SELECT r.relation, r.role, r.name, r.command, r.grantees,
@@ -94,16 +94,16 @@ SELECT 'owner_not_subject', CASE WHEN api.roles IS NOT NULL THEN 'critical' ELSE
  WHERE t.protected AND NOT t.forced AND NOT t.owner_bypasses AND EXISTS (SELECT FROM policies p WHERE p.relation = t.relation)
    AND (api.roles IS NOT NULL OR t.owner_logs_in AND NOT EXISTS (SELECT FROM privileges p WHERE p.relation = t.relation))
 $$;
-COMMENT ON FUNCTION lifeguard.lint_tables() IS
+COMMENT ON FUNCTION lifeguard.lint_tables(lifeguard.application_policies[], lifeguard.policy_subjects[], lifeguard.role_privileges[]) IS
 'The findings of monitoring.lint() about tables, grants, and commands without policies.';
 
-CREATE FUNCTION lifeguard.lint_views()
+CREATE FUNCTION lifeguard.lint_views(privileges lifeguard.role_privileges[])
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH RECURSIVE relations AS MATERIALIZED (SELECT * FROM lifeguard.application_relations),
 readable AS MATERIALIZED (
   SELECT r.relation, string_agg(DISTINCT r.name, ', ') AS roles, string_agg(DISTINCT grantee, ', ') AS grantees
-    FROM lifeguard.role_privileges r, unnest(r.grantees) AS grantee WHERE r.is_api_role GROUP BY r.relation),
+    FROM unnest(lint_views.privileges) r, unnest(r.grantees) AS grantee WHERE r.is_api_role GROUP BY r.relation),
 reads AS MATERIALIZED (
   SELECT DISTINCT rule.ev_class AS reader, d.refobjid AS target
     FROM pg_rewrite rule JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = rule.oid AND d.refclassid = 'pg_class'::regclass
@@ -138,7 +138,7 @@ SELECT 'materialized_view_bypasses_policies', 'critical', l.relation, l.name,
        format('REVOKE ALL ON %s FROM %s;', l.name, r.grantees)
   FROM leaks l JOIN readable r USING (relation) WHERE l.kind = 'm'
 $$;
-COMMENT ON FUNCTION lifeguard.lint_views() IS
+COMMENT ON FUNCTION lifeguard.lint_views(lifeguard.role_privileges[]) IS
 'The findings of monitoring.lint() about views that show more than the policies of their tables do.';
 
 CREATE FUNCTION lifeguard.lint_functions()
@@ -170,5 +170,5 @@ SELECT 'definer_open_to_anyone', 'warning', NULL, d.name,
 $$;
 COMMENT ON FUNCTION lifeguard.lint_functions() IS
 'The findings of monitoring.lint() about functions that run with their owner''s rights.';
-REVOKE EXECUTE ON FUNCTION lifeguard.lint_tables(), lifeguard.lint_views(), lifeguard.lint_functions() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lifeguard.lint_tables(), lifeguard.lint_views(), lifeguard.lint_functions() TO pg_monitor;
+REVOKE EXECUTE ON FUNCTION lifeguard.lint_tables(lifeguard.application_policies[], lifeguard.policy_subjects[], lifeguard.role_privileges[]), lifeguard.lint_views(lifeguard.role_privileges[]), lifeguard.lint_functions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lifeguard.lint_tables(lifeguard.application_policies[], lifeguard.policy_subjects[], lifeguard.role_privileges[]), lifeguard.lint_views(lifeguard.role_privileges[]), lifeguard.lint_functions() TO pg_monitor;

@@ -1,6 +1,6 @@
 -- Lints of the columns that policies read: who may write what decides, and what has no index.
 
-CREATE FUNCTION lifeguard.lint_columns()
+CREATE FUNCTION lifeguard.lint_columns(policies lifeguard.application_policies[], subjects lifeguard.policy_subjects[], privileges lifeguard.role_privileges[])
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH called AS MATERIALIZED (   -- functions that policies call
@@ -16,13 +16,13 @@ calls AS MATERIALIZED (   -- those that say who asks, as a pattern
 policies AS MATERIALIZED (
   SELECT p.*, lifeguard.key_columns(concat_ws(' ', n.condition, n.check_condition)) AS keys,
          coalesce(n.check_condition, n.condition) AS checked
-    FROM lifeguard.application_policies p, calls c,
+    FROM unnest(lint_columns.policies) p, calls c,
          LATERAL (SELECT lifeguard.normalize_expression(p.condition, c.pattern), lifeguard.normalize_expression(p.check_condition, c.pattern) OFFSET 0) AS n(condition, check_condition)),
-subjects AS MATERIALIZED (SELECT * FROM lifeguard.policy_subjects),
-privileges AS MATERIALIZED (SELECT * FROM lifeguard.role_privileges WHERE command IN ('INSERT', 'UPDATE')),
+subjects AS MATERIALIZED (SELECT * FROM unnest(lint_columns.subjects)),
+privileges AS MATERIALIZED (SELECT * FROM unnest(lint_columns.privileges) WHERE command IN ('INSERT', 'UPDATE')),
 tables AS MATERIALIZED (SELECT t.*, n.nspname FROM lifeguard.application_relations t JOIN pg_namespace n ON n.oid = t.schema WHERE t.kind IN ('r', 'p')),
 used AS MATERIALIZED (   -- columns of tables, by policy
-  SELECT DISTINCT p.policy, p.relation, p.keys, d.refobjid AS target, a.attnum, quote_ident(a.attname) AS name, quote_ident(t.relname) AS target_name
+  SELECT DISTINCT p.policy, p.relation, p.keys, d.refobjid AS target, a.attnum, quote_ident(a.attname) AS name, quote_ident(t.relname) AS target_name, a.attgenerated <> '' AS is_generated
     FROM policies p
     JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.policy AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
     JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -31,14 +31,14 @@ used AS MATERIALIZED (   -- columns of tables, by policy
 credentials AS MATERIALIZED (
   SELECT u.policy AS source, u.target, u.attnum, u.name,
          EXISTS (SELECT FROM unnest(u.keys) AS key WHERE key ~ '\.' AND right(key, length(u.name) + 1) = '.' || u.name) AS is_key,
-         EXISTS (SELECT FROM pg_index i WHERE i.indrelid = u.target AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = u.attnum AND i.indpred IS NULL) AS is_unique
+         EXISTS (SELECT FROM pg_index i WHERE i.indrelid = u.target AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = u.attnum AND i.indpred IS NULL) AS is_unique, u.is_generated
     FROM used u WHERE u.target <> u.relation
   UNION ALL
   SELECT c.function, t.relation, a.attnum, a.name,
-         EXISTS (SELECT FROM unnest(b.keys) AS key WHERE lower(key) = lower(a.name) OR lower(right(key, length(a.name) + 1)) = lower('.' || a.name)), false
+         EXISTS (SELECT FROM unnest(b.keys) AS key WHERE lower(key) = lower(a.name) OR lower(right(key, length(a.name) + 1)) = lower('.' || a.name)), false, a.is_generated
     FROM called c, calls,
          LATERAL (SELECT lifeguard.key_columns(lifeguard.normalize_expression(c.body, calls.pattern)) OFFSET 0) AS b(keys),
-         tables t, LATERAL (SELECT attnum, quote_ident(attname) AS name FROM pg_attribute WHERE attrelid = t.relation AND attnum > 0 AND NOT attisdropped) AS a
+         tables t, LATERAL (SELECT attnum, quote_ident(attname) AS name, attgenerated <> '' AS is_generated FROM pg_attribute WHERE attrelid = t.relation AND attnum > 0 AND NOT attisdropped) AS a
    WHERE b.keys <> '{}' AND strpos(lower(c.body), lower(t.relname)) > 0 AND lifeguard.mentions(c.body, quote_ident(t.relname))
      AND (c.body ~* (lifeguard.escape_pattern(quote_ident(t.nspname)) || '\.' || lifeguard.escape_pattern(quote_ident(t.relname)))
           OR c.body !~* ('\.' || lifeguard.escape_pattern(quote_ident(t.relname)) || '(?![\w"$])')
@@ -51,14 +51,14 @@ deciding AS MATERIALIZED (
                  bool_or(is_unique AND NOT is_key) OVER row_of AS is_parent
             FROM credentials WINDOW row_of AS (PARTITION BY source, target)) AS c
     JOIN tables t ON t.relation = c.target
-   WHERE c.is_keyed AND NOT c.is_parent AND (NOT c.is_key OR NOT t.protected)),
+   WHERE c.is_keyed AND NOT c.is_parent AND NOT c.is_generated AND (NOT c.is_key OR NOT t.protected)),
 callers AS MATERIALIZED (   -- whose policies they are
   SELECT p.policy AS source, p.policy, NULL::oid AS function FROM policies p
   UNION ALL
   SELECT c.function, p.policy, c.function
     FROM called c JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = c.function
     JOIN policies p ON p.policy = d.objid),
-roles_of AS MATERIALIZED (SELECT DISTINCT c.source, s.role FROM callers c JOIN subjects s USING (policy)),
+roles_of AS MATERIALIZED (SELECT c.source, array_agg(DISTINCT s.role) || 0::oid AS roles FROM callers c JOIN subjects s USING (policy) GROUP BY c.source),
 guarded AS MATERIALIZED (
   SELECT r.relation::oid AS relation, quote_ident(c.name) AS name
     FROM lifeguard.rules r, jsonb_array_elements_text(CASE jsonb_typeof(r.definition -> 'columns') WHEN 'array' THEN r.definition -> 'columns' ELSE '[]' END) AS c(name)
@@ -74,11 +74,10 @@ checks AS MATERIALIZED (
 writable AS MATERIALIZED (
   SELECT d.*, w.role, w.name AS role_name, w.command, w.grantees
     FROM deciding d
-    JOIN pg_attribute a ON a.attrelid = d.target AND a.attnum = d.attnum AND a.attgenerated = ''
-    JOIN privileges w ON w.relation = d.target
+    JOIN roles_of r USING (source)
+    JOIN privileges w ON w.relation = d.target AND w.role = ANY (r.roles)
     LEFT JOIN checks c ON c.relation = d.target AND c.role = w.role AND c.command = w.command
-   WHERE (d.source, w.role) IN (SELECT source, role FROM roles_of UNION SELECT source, 0 FROM roles_of)
-     AND has_column_privilege(w.role, d.target, d.attnum, w.command)
+   WHERE has_column_privilege(w.role, d.target, d.attnum, w.command)
      AND (NOT d.protected
           OR EXISTS (SELECT FROM unnest(c.letting) AS checked WHERE NOT lifeguard.mentions(checked, d.name))
              AND NOT EXISTS (SELECT FROM unnest(c.forbidding) AS checked WHERE lifeguard.mentions(checked, d.name)))
@@ -126,7 +125,7 @@ SELECT 'policy_column_without_index', CASE WHEN bool_or(s.is_key) THEN 'warning'
    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = s.target AND i.indisvalid AND (i.indkey[0] = s.attnum OR NOT s.is_key AND s.attnum = ANY (i.indkey)))
  GROUP BY s.target, s.attnum, s.name, t.name
 $$;
-COMMENT ON FUNCTION lifeguard.lint_columns() IS
+COMMENT ON FUNCTION lifeguard.lint_columns(lifeguard.application_policies[], lifeguard.policy_subjects[], lifeguard.role_privileges[]) IS
 'The findings of monitoring.lint() about columns that decide and may be written, and columns without an index.';
-REVOKE EXECUTE ON FUNCTION lifeguard.lint_columns() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lifeguard.lint_columns() TO pg_monitor;
+REVOKE EXECUTE ON FUNCTION lifeguard.lint_columns(lifeguard.application_policies[], lifeguard.policy_subjects[], lifeguard.role_privileges[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lifeguard.lint_columns(lifeguard.application_policies[], lifeguard.policy_subjects[], lifeguard.role_privileges[]) TO pg_monitor;

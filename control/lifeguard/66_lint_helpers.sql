@@ -56,8 +56,9 @@ BEGIN
    CROSS JOIN LATERAL (SELECT coalesce(f[4], f[3]) || '.') AS inside(alias)
    CROSS JOIN LATERAL (VALUES (f[5], f[6], f[7]), (f[5], f[6], f[8]), (f[6], f[5], f[7]), (f[6], f[5], f[8]),
                                (f[7], f[8], f[5]), (f[7], f[8], f[6]), (f[8], f[7], f[5]), (f[8], f[7], f[6])) AS o(organization, compared, who)
-    JOIN pg_attribute organization ON organization.attrelid = to_regclass(f[2]) AND organization.atttypid = 'uuid'::regtype AND o.organization = inside.alias || quote_ident(organization.attname)
-    JOIN pg_attribute users ON users.attrelid = to_regclass(f[2]) AND users.atttypid = 'uuid'::regtype AND o.who = inside.alias || quote_ident(users.attname)
+    JOIN pg_class members ON f[2] = members.relnamespace::regnamespace || '.' || quote_ident(members.relname)   -- the caller may have no right to look names up there
+    JOIN pg_attribute organization ON organization.attrelid = members.oid AND organization.atttypid = 'uuid'::regtype AND o.organization = inside.alias || quote_ident(organization.attname)
+    JOIN pg_attribute users ON users.attrelid = members.oid AND users.atttypid = 'uuid'::regtype AND o.who = inside.alias || quote_ident(users.attname)
    WHERE CASE WHEN o.who IN (f[5], f[6]) THEN concat(f[5], f[6]) ELSE concat(f[7], f[8]) END ~ 'uid\(\)'
      AND NOT starts_with(o.compared, inside.alias)
      -- a row found by a key of its own is a parent, not a membership
@@ -79,10 +80,10 @@ END $$;
 COMMENT ON FUNCTION lifeguard.use_membership(text) IS
 'The expression with lifeguard.is_member() in the place of what find_membership() finds.';
 
-CREATE FUNCTION lifeguard.lint_helpers()
+CREATE FUNCTION lifeguard.lint_helpers(policies lifeguard.application_policies[])
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
-WITH policies AS MATERIALIZED (SELECT * FROM lifeguard.application_policies),
+WITH policies AS MATERIALIZED (SELECT * FROM unnest(lint_helpers.policies)),
 sources AS MATERIALIZED (SELECT * FROM lifeguard.lint_sources()),
 called AS MATERIALIZED (
   SELECT f.oid AS function, format('%I.%I', n.nspname, f.proname) AS name, n.nspname || '.' || f.proname AS plain, f.pronargs, f.prorettype::regtype AS returns,
@@ -120,12 +121,12 @@ SELECT 'per_row_helper', 'warning', r.relation, r.object,
 UNION ALL
 SELECT 'per_row_membership', 'notice', r.relation, r.object,
        format('for every row it looks into %s, by %s and %s; lifeguard.is_member() looks once a statement.', m.members, m.organization_column, m.user_column),
-       concat_ws(' ', CASE WHEN NOT EXISTS (SELECT FROM sources s WHERE s.kind = 'members' AND s.relation = to_regclass(m.members))
+       concat_ws(' ', CASE WHEN NOT EXISTS (SELECT FROM sources s WHERE s.kind = 'members' AND s.relation::text = m.members)
                            THEN format('SELECT lifeguard.use_members(%L, %L, %L);', m.members, m.user_column, m.organization_column) END,
                  lifeguard.alter_policy(r.quoted_name, r.relation_name, lifeguard.use_membership(r.new_condition), lifeguard.use_membership(r.new_check)))
   FROM memberships m JOIN rewritten r USING (policy)
 $$;
-COMMENT ON FUNCTION lifeguard.lint_helpers() IS
+COMMENT ON FUNCTION lifeguard.lint_helpers(lifeguard.application_policies[]) IS
 'The findings of monitoring.lint() about policies that ask for each row what a statement needs to ask once.';
-REVOKE EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers() TO pg_monitor;
+REVOKE EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers(lifeguard.application_policies[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers(lifeguard.application_policies[]) TO pg_monitor;

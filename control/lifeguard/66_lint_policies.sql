@@ -1,11 +1,11 @@
 -- Lints of what a policy says: volatile functions, metadata that its user edits, writes without a condition, policies that compete.
 
-CREATE FUNCTION lifeguard.lint_policies()
+CREATE FUNCTION lifeguard.lint_policies(policies lifeguard.application_policies[], subjects lifeguard.policy_subjects[])
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH policies AS MATERIALIZED (
-  SELECT p.*, lifeguard.mask_literals(concat_ws(' AND ', p.condition, p.check_condition)) AS masked FROM lifeguard.application_policies p),
-subjects AS MATERIALIZED (SELECT * FROM lifeguard.policy_subjects),
+  SELECT p.*, lifeguard.mask_literals(concat_ws(' AND ', p.condition, p.check_condition)) AS masked FROM unnest(lint_policies.policies) p),
+subjects AS MATERIALIZED (SELECT * FROM unnest(lint_policies.subjects)),
 -- the parsed expression names every function, also the server's own, which pg_depend leaves out
 volatile AS MATERIALIZED (
   SELECT p.oid AS policy, f.oid AS function, f.oid::regprocedure::text AS name,
@@ -110,7 +110,7 @@ SELECT 'several_permissive_policies', 'warning', t.relation, t.name,
        c.list || '. All of them are evaluated for every row, and the most generous decides.', d.drops || ' ' || r.creates
   FROM competing c JOIN remedies r USING (relation) JOIN drops d USING (relation) JOIN lifeguard.application_relations t USING (relation)
 $$;
-COMMENT ON FUNCTION lifeguard.lint_policies() IS
+COMMENT ON FUNCTION lifeguard.lint_policies(lifeguard.application_policies[], lifeguard.policy_subjects[]) IS
 'The findings of monitoring.lint() about what policies say.';
-REVOKE EXECUTE ON FUNCTION lifeguard.lint_policies() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lifeguard.lint_policies() TO pg_monitor;
+REVOKE EXECUTE ON FUNCTION lifeguard.lint_policies(lifeguard.application_policies[], lifeguard.policy_subjects[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lifeguard.lint_policies(lifeguard.application_policies[], lifeguard.policy_subjects[]) TO pg_monitor;

@@ -16,13 +16,17 @@ GRANT SELECT ON monitoring.accepted_lints TO pg_monitor;
 CREATE FUNCTION monitoring.lint(relation regclass DEFAULT NULL, with_accepted boolean DEFAULT false)
 RETURNS TABLE (lint text, severity text, object text, why text, remedy text, accepted_because text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+  WITH policies AS MATERIALIZED (SELECT array_agg(p) AS policies FROM lifeguard.application_policies p),
+  subjects AS MATERIALIZED (SELECT array_agg(s) AS subjects FROM lifeguard.policy_subjects s),
+  privileges AS MATERIALIZED (SELECT array_agg(r) AS privileges FROM lifeguard.role_privileges r)
   SELECT f.lint, f.severity, f.object, f.why, f.remedy, a.reason
-    FROM (SELECT * FROM lifeguard.lint_tables()
-          UNION ALL SELECT * FROM lifeguard.lint_views()
-          UNION ALL SELECT * FROM lifeguard.lint_functions()
-          UNION ALL SELECT * FROM lifeguard.lint_policies()
-          UNION ALL SELECT * FROM lifeguard.lint_helpers()
-          UNION ALL SELECT * FROM lifeguard.lint_columns()) AS f
+    FROM policies, subjects, privileges,
+         LATERAL (SELECT * FROM lifeguard.lint_tables(policies.policies, subjects.subjects, privileges.privileges)
+                  UNION ALL SELECT * FROM lifeguard.lint_views(privileges.privileges)
+                  UNION ALL SELECT * FROM lifeguard.lint_functions()
+                  UNION ALL SELECT * FROM lifeguard.lint_policies(policies.policies, subjects.subjects)
+                  UNION ALL SELECT * FROM lifeguard.lint_helpers(policies.policies)
+                  UNION ALL SELECT * FROM lifeguard.lint_columns(policies.policies, subjects.subjects, privileges.privileges)) AS f
     LEFT JOIN monitoring.accepted_lints a ON a.lint = f.lint AND a.object = f.object
    WHERE (lint.relation IS NULL OR f.relation = lint.relation) AND (a.lint IS NULL OR with_accepted)
    ORDER BY array_position('{critical,warning,notice}', f.severity), f.lint, f.object

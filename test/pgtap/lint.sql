@@ -327,3 +327,113 @@ CREATE POLICY u ON bad.big FOR UPDATE USING (EXISTS (SELECT FROM bad.leads l WHE
 ALTER TABLE bad.leads ENABLE ROW LEVEL SECURITY;
 SELECT pg_temp.mends('policy_column_without_index', object) FROM unnest(ARRAY['bad.big(owner_id)', 'bad.big("Tenant")', 'bad.big(project_id)', 'bad.leads(user_id)']) AS object;
 SELECT is(pg_temp.found('bad.big'), 'nothing', 'a column that finds nothing needs none');
+
+-- what is accepted ----------------------------------------------------------------------------------------------------------------
+CREATE TABLE bad."Open, again" (id int);
+GRANT SELECT ON bad."Open, again" TO lint_member;
+SELECT throws_ok($$SELECT monitoring.accept_lint('row_security_of', 'bad."Open, again"', 'public')$$, 'LG313', NULL, 'an unknown lint is refused');
+SELECT throws_ok($$SELECT monitoring.accept_lint('row_security_off', 'bad.open, again', 'public')$$, 'LG313', NULL, 'and an unknown object');
+SELECT throws_ok($$SELECT monitoring.accept_lint(NULL, NULL, 'public')$$, 'LG313', NULL, 'and nothing');
+SELECT throws_ok($$SELECT monitoring.accept_lint('row_security_off', 'bad."Open, again"', ' ')$$, '22004', NULL, 'a reason is needed');
+SELECT lives_ok($$SELECT monitoring.accept_lint('row_security_off', 'bad."Open, again"', 'it is public')$$, 'a finding can be accepted');
+SELECT is_empty($$SELECT FROM monitoring.lint('bad."Open, again"')$$, 'it is left out then');
+SELECT results_eq($$SELECT accepted_because FROM monitoring.lint('bad."Open, again"', true)$$, $$VALUES ('it is public')$$, 'and shown when asked for');
+SELECT lives_ok($$SELECT monitoring.accept_lint('row_security_off', 'bad."Open, again"', 'still public')$$, 'again: another reason');
+SELECT set_eq($$SELECT reason, accepted_by FROM monitoring.accepted_lints$$, $$VALUES ('still public', session_user::text)$$, 'the latest stays, with who gave it');
+ALTER TABLE bad."Open, again" RENAME TO reopened;
+SELECT isnt_empty($$SELECT FROM monitoring.lint('bad.reopened')$$, 'another name is another object');
+SELECT lives_ok($$SELECT monitoring.withdraw_lint('row_security_off', 'bad."Open, again"')$$, 'it can be withdrawn, also when the object is no more');
+SELECT throws_ok($$SELECT monitoring.withdraw_lint('row_security_off', 'bad."Open, again"')$$, 'LG313', NULL, 'once');
+SELECT ok('monitoring.accepted_lints'::regclass = ANY (extconfig), 'pg_dump keeps what was accepted') FROM pg_extension WHERE extname = 'lifeguard';
+
+-- who may look, and what runs -------------------------------------------------------------------------------------------------------
+CREATE TABLE pg_temp.as_owner AS SELECT * FROM monitoring.lint(NULL, true);
+GRANT SELECT ON pg_temp.as_owner TO PUBLIC;
+SELECT cmp_ok((SELECT count(*) FROM pg_temp.as_owner), '>', 0::bigint, 'there are findings to compare');
+CREATE SCHEMA evil;
+GRANT USAGE ON SCHEMA evil TO lint_reader;
+CREATE FUNCTION evil.equals(text, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'a lint has run me'; END $$;
+CREATE FUNCTION evil.format(text, VARIADIC "any") RETURNS text LANGUAGE internal IMMUTABLE AS 'text_format';
+CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.equals);
+SET ROLE lint_reader;
+SET search_path = evil, pg_catalog, public;
+CREATE TABLE pg_temp.as_reader AS SELECT * FROM monitoring.lint(NULL, true);
+SET search_path = public;
+SELECT set_eq('SELECT * FROM pg_temp.as_reader', 'SELECT * FROM pg_temp.as_owner', 'pg_monitor sees what the owner sees, whatever the search_path');
+SELECT throws_ok($$SELECT monitoring.accept_lint('a', 'b', 'c')$$, '42501', NULL, 'and accepts nothing');
+SELECT throws_ok($$INSERT INTO monitoring.accepted_lints VALUES ('a', 'b', 'c', 'd')$$, '42501', NULL, 'not by hand either');
+RESET ROLE;
+SET ROLE lint_member;
+SELECT throws_ok('SELECT monitoring.lint()', '42501', NULL, 'others see nothing');
+RESET ROLE;
+SET ROLE lint_visitor;
+SELECT throws_ok('SELECT lifeguard.lint_functions()', '42501', NULL, 'of no part of it');
+RESET ROLE;
+SET default_transaction_read_only = on;
+SELECT lives_ok('SELECT monitoring.lint()', 'it writes nothing');
+RESET default_transaction_read_only;
+
+-- names ------------------------------------------------------------------------------------------------------------------------------
+CREATE SCHEMA "Odd ""Schema"", x";
+GRANT USAGE ON SCHEMA "Odd ""Schema"", x" TO "lint ""Odd"", role", lint_member;
+CREATE TABLE "Odd ""Schema"", x"."it's; --
+a table" ("the ""Owner"" (id)" uuid, "auth.uid() = x" text);
+ALTER TABLE "Odd ""Schema"", x"."it's; --
+a table" ENABLE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE ON "Odd ""Schema"", x"."it's; --
+a table" TO "lint ""Odd"", role", lint_member;
+CREATE POLICY "p; DROP TABLE x
+--" ON "Odd ""Schema"", x"."it's; --
+a table" FOR SELECT TO "lint ""Odd"", role", lint_member USING ("the ""Owner"" (id)" = auth.uid() AND "auth.uid() = x" <> 'auth.uid() = '' (');
+CREATE POLICY "another
+one" ON "Odd ""Schema"", x"."it's; --
+a table" FOR ALL TO "lint ""Odd"", role" USING ("auth.uid() = x" = E'\\'' --\n' AND random() > 0.5) WITH CHECK (true);
+CREATE FUNCTION pg_temp.mend_all(relation regclass) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  f record;
+BEGIN
+  FOR round IN 1..20 LOOP
+    SELECT * INTO f FROM monitoring.lint(relation) LIMIT 1;
+    IF NOT FOUND THEN
+      RETURN round - 1;
+    END IF;
+    EXECUTE f.remedy;
+  END LOOP;
+  RETURN NULL;
+END $$;
+SELECT cmp_ok(pg_temp.mend_all('"Odd ""Schema"", x"."it''s; --
+a table"'), '>', 2, 'hostile names and literals: each remedy runs, and after a few nothing is left');
+SELECT isnt_empty($$SELECT FROM pg_class WHERE relname = E'it''s; --\na table'$$, 'and nothing else has happened');
+
+-- many tables --------------------------------------------------------------------------------------------------------------------------
+CREATE SCHEMA many;
+GRANT USAGE ON SCHEMA many TO lint_member;
+DO $$
+BEGIN
+  FOR i IN 1..500 LOOP
+    EXECUTE format('CREATE TABLE many.t%s (id uuid PRIMARY KEY, owner_id uuid, organization_id uuid, note text)', i);
+    EXECUTE format('ALTER TABLE many.t%s ENABLE ROW LEVEL SECURITY', i);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON many.t%s TO lint_member', i);
+    EXECUTE format('CREATE POLICY r ON many.t%s FOR SELECT TO lint_member USING (owner_id = auth.uid() OR lifeguard.is_member(organization_id))', i);
+    EXECUTE format('CREATE POLICY w ON many.t%s TO lint_member USING (EXISTS (SELECT FROM shop.profiles p WHERE p.id = auth.uid() AND p.role = ''admin''))', i);
+  END LOOP;
+END $$;
+CREATE FUNCTION pg_temp.seconds() RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+  started timestamptz;
+  best    numeric := 1000;
+BEGIN
+  FOR i IN 1..3 LOOP
+    started := clock_timestamp();
+    PERFORM count(*) FROM monitoring.lint();
+    best := least(best, extract(epoch FROM clock_timestamp() - started));
+  END LOOP;
+  RETURN best;
+END $$;
+SELECT cmp_ok(pg_temp.seconds(), '<', 2.0, '500 tables with 1000 policies take less than 2 seconds');
+SELECT is(count(*), 2500::bigint, 'and are all found') FROM monitoring.lint() WHERE object ~ '\mmany\.';
+
+DROP SCHEMA many, bad, shop, hidden, evil, "Odd ""Schema"", x" CASCADE;
+DROP OWNED BY lint_login, lint_visitor, lint_member, lint_service, lint_backend, lint_owner, lint_reader, "lint ""Odd"", role";
+DROP ROLE lint_login, lint_visitor, lint_member, lint_service, lint_backend, lint_owner, lint_reader, "lint ""Odd"", role";
+SELECT * FROM finish();
