@@ -60,6 +60,20 @@ END $$;
 COMMENT ON FUNCTION lifeguard.one_line(text) IS
 'The expression without line breaks, but for those within quotes.';
 
+CREATE FUNCTION lifeguard.remark(remark text) RETURNS text
+LANGUAGE sql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN remark ~ '[\r\n]' THEN '' ELSE '   -- ' || remark END
+$$;
+COMMENT ON FUNCTION lifeguard.remark(text) IS
+'The text as a comment behind a statement; nothing when a line break in it, of a name perhaps, would end the comment.';
+
+CREATE FUNCTION lifeguard.policy_name(relname name, command text) RETURNS text
+LANGUAGE sql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN octet_length(relname) > 48 THEN left(relname, 12) ELSE relname::text END || '_' || lower(command)
+$$;
+COMMENT ON FUNCTION lifeguard.policy_name(name, text) IS
+'A name for a table''s policy for a command, short enough for what may be put behind it.';
+
 CREATE FUNCTION lifeguard.escape_pattern(name text) RETURNS text
 LANGUAGE sql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT regexp_replace(name, '[^[:alnum:]_ ]', '\\\&', 'g')
@@ -93,7 +107,7 @@ DECLARE
   e text := regexp_replace(lifeguard.mask_literals(expression), '\s+', ' ', 'g');
 BEGIN
   e := regexp_replace(e, '(?<![\w."$])(?:auth\.jwt|lifeguard\.claims)\(\)|current_setting\(''request\.jwt\.claims''(?:::text)?(?:, ?\w+)?\)', '$jwt', 'gi');
-  e := regexp_replace(e, '(?<![\w."$])(?:auth\.(?:uid|email)|lifeguard\.(?:uid|email|tenant_id|organizations))\(\)|lifeguard\.claim\(''\w+''(?:::text)?\)'
+  e := regexp_replace(e, '(?<![\w."$])(?:auth\.(?:uid|email|user_organizations)|lifeguard\.(?:uid|email|tenant_id|organizations))\(\)|lifeguard\.claim\(''\w+''(?:::text)?\)'
                          '|current_setting\(''\w+\.[\w.]+''(?:::text)?(?:, ?\w+)?\)|(?<![\w."$])(?:current_user|session_user)(?![\w"$])', '$uid', 'gi');
   IF calls IS NOT NULL THEN
     e := regexp_replace(e, calls, '$uid', 'gi');
@@ -127,7 +141,7 @@ DECLARE
 BEGIN
   RETURN ARRAY(SELECT m[1] FROM regexp_matches(normalized, column_pattern || ' = (?:any \(+)?\$uid(?!\w)', 'gi') AS m WHERE strpos(normalized, '= $uid') > 0 OR normalized ~* '= any \(+\$uid'
                UNION SELECT m[1] FROM regexp_matches(normalized, '\$uid = ' || column_pattern, 'g') AS m WHERE strpos(normalized, '$uid = ') > 0
-               UNION SELECT m[1] FROM regexp_matches(normalized, 'lifeguard\.(?:is_member|has_permission|organization_role)\(' || column_pattern || '[,)]', 'g') AS m WHERE strpos(normalized, 'lifeguard.') > 0);
+               UNION SELECT m[1] FROM regexp_matches(normalized, '(?:lifeguard\.(?:is_member|organization_role)|(?:lifeguard|auth)\.has_permission)\(' || column_pattern || '[,)]', 'g') AS m WHERE normalized ~ '(?:lifeguard|auth)\.');
 END $$;
 COMMENT ON FUNCTION lifeguard.key_columns(text) IS
 'The columns that an expression, normalized, compares with who is asking. In a policy the table''s own are unqualified, a sub-select''s qualified.';

@@ -46,7 +46,7 @@ UNION ALL
 -- 2. row security on, no policies
 SELECT 'no_policies', 'warning', t.relation, t.name,
        format('row security is on and there is no policy: for %s %s looks empty, UPDATE and DELETE touch nothing and say nothing.', string_agg(DISTINCT p.name, ', '), t.name),
-       format('REVOKE ALL ON %s FROM %s;   -- or CREATE POLICY for those who may', t.name, string_agg(DISTINCT grantee, ', '))
+       format('REVOKE ALL ON %s FROM %s;', t.name, string_agg(DISTINCT grantee, ', ')) || lifeguard.remark('or CREATE POLICY for those who may')
   FROM tables t JOIN privileges p USING (relation), unnest(p.grantees) AS grantee
  WHERE t.protected AND NOT EXISTS (SELECT FROM policies o WHERE o.relation = t.relation)
  GROUP BY t.relation, t.name
@@ -58,22 +58,22 @@ SELECT 'command_without_policy', CASE u.command WHEN 'INSERT' THEN 'notice' ELSE
                          WHEN 'INSERT' THEN 'every row is refused.'
                          ELSE format('the statement ends with "%s 0" and no error.', u.command) END,
        format('REVOKE %s ON %s FROM %s;', u.command, t.name, u.grantees)
-       || CASE WHEN u.command IN ('UPDATE', 'DELETE') AND g.condition !~ '[\r\n]'
-               THEN format('   -- or, when those who insert a row may also do this: CREATE POLICY %I ON %s FOR %s TO %s USING (%s);',
-                           left(regexp_replace(t.relname, '\s', '_', 'g'), 50) || '_' || lower(u.command), t.name, u.command, u.roles, g.condition) ELSE '' END
+       || CASE WHEN u.command IN ('UPDATE', 'DELETE') AND g.condition IS NOT NULL
+               THEN lifeguard.remark(format('or, when those who insert a row may also do this: CREATE POLICY %I ON %s FOR %s TO %s USING (%s);',
+                                            lifeguard.policy_name(t.relname, u.command), t.name, u.command, u.roles, g.condition)) ELSE '' END
   FROM unserved u JOIN tables t USING (relation) LEFT JOIN guesses g USING (relation)
 UNION ALL
 -- 4. a role has rights and not one policy
 SELECT 'role_without_policy', 'notice', t.relation, t.name,
        format('%s may %s %s, but none of its policies is for %s.', string_agg(DISTINCT s.name, ', '), string_agg(DISTINCT s.command, ', '), t.name, string_agg(DISTINCT s.name, ', ')),
-       format('REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %s;   -- or CREATE POLICY for those who may', t.name, string_agg(DISTINCT grantee, ', '))
+       format('REVOKE SELECT, INSERT, UPDATE, DELETE ON %s FROM %s;', t.name, string_agg(DISTINCT grantee, ', ')) || lifeguard.remark('or CREATE POLICY for those who may')
   FROM served s JOIN shut_out USING (relation, role) JOIN tables t USING (relation), unnest(s.grantees) AS grantee
  GROUP BY t.relation, t.name
 UNION ALL
 -- 5. a policy for roles that have no right
 SELECT 'policy_without_grant', 'notice', p.relation, p.object,
        format('it is for %s, who may not %s in %s: every statement is refused before the policy is asked.', p.role_names, array_to_string(p.commands, ', '), p.relation_name),
-       format('GRANT %s ON %s TO %s;   -- or DROP POLICY %s ON %s', array_to_string(p.commands, ', '), p.relation_name, p.role_names, p.quoted_name, p.relation_name)
+       format('GRANT %s ON %s TO %s;', array_to_string(p.commands, ', '), p.relation_name, p.role_names) || lifeguard.remark(format('or DROP POLICY %s ON %s;', p.quoted_name, p.relation_name))
   FROM policies p JOIN tables t USING (relation)
  WHERE p.permissive AND p.commands <> '{}' AND 0 <> ALL (p.roles) AND t.protected
    AND NOT EXISTS (SELECT FROM unnest(p.roles) AS u(role) JOIN pg_roles r ON r.oid = u.role
@@ -92,7 +92,8 @@ SELECT 'owner_not_subject', CASE WHEN api.roles IS NOT NULL THEN 'critical' ELSE
   FROM tables t,
        LATERAL (SELECT string_agg(r.name, ', ') FROM lifeguard.api_roles r WHERE r.role <> 0 AND pg_has_role(r.role, t.owner, 'USAGE')) AS api(roles)
  WHERE t.protected AND NOT t.forced AND NOT t.owner_bypasses AND EXISTS (SELECT FROM policies p WHERE p.relation = t.relation)
-   AND (api.roles IS NOT NULL OR t.owner_logs_in AND NOT EXISTS (SELECT FROM privileges p WHERE p.relation = t.relation))
+   AND (api.roles IS NOT NULL
+        OR t.owner_logs_in AND NOT EXISTS (SELECT FROM aclexplode(t.rights) AS a WHERE a.grantee <> t.owner) AND NOT EXISTS (SELECT FROM privileges p WHERE p.relation = t.relation))
 $$;
 COMMENT ON FUNCTION lifeguard.lint_tables(lifeguard.application_policies[], lifeguard.policy_subjects[], lifeguard.role_privileges[]) IS
 'The findings of monitoring.lint() about tables, grants, and commands without policies.';
@@ -146,23 +147,24 @@ RETURNS TABLE (lint text, severity text, relation oid, object text, why text, re
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH definers AS MATERIALIZED (
   SELECT p.oid AS function, p.oid::regprocedure::text AS name, n.nspname AS schema, owner.rolname AS owner, p.proconfig, p.prosqlbody IS NOT NULL AS bound,
-         p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) AS fires, l.lanname AS language, p.pronamespace, coalesce(p.proacl, acldefault('f', p.proowner)) AS rights
+         p.prorettype IN ('trigger'::regtype, 'event_trigger'::regtype) AS fires, l.lanname AS language, p.pronamespace,
+         p.pronargs = 0 AND p.provolatile <> 'v' AND p.prorettype = 'boolean'::regtype AS asks_about_caller, coalesce(p.proacl, acldefault('f', p.proowner)) AS rights
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang JOIN pg_roles owner ON owner.oid = p.proowner
    WHERE p.prosecdef AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND owner.rolname !~ '^supabase_.*admin$'
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
 SELECT 'definer_without_search_path', 'warning', NULL::oid, d.name,
        format('it runs as %I and looks its names up in the caller''s search_path: whoever can make objects there decides what runs.', d.owner),
-       format('ALTER ROUTINE %s SET search_path = %s, pg_temp;', d.name, array_to_string(ARRAY(
-         SELECT DISTINCT quote_ident(s) FROM unnest(ARRAY['pg_catalog', d.schema::text, CASE WHEN to_regnamespace('public') IS NOT NULL THEN 'public' END]) AS s WHERE s IS NOT NULL), ', '))
+       format('ALTER ROUTINE %s SET search_path = pg_catalog, %s%s, pg_temp;', d.name, quote_ident(d.schema),
+              CASE WHEN d.schema <> 'public' AND to_regnamespace('public') IS NOT NULL THEN ', public' ELSE '' END)
   FROM definers d
  WHERE NOT d.bound AND d.language NOT IN ('c', 'internal') AND NOT EXISTS (SELECT FROM unnest(d.proconfig) AS setting WHERE setting ~ '^search_path=')
 UNION ALL
 SELECT 'definer_open_to_anyone', 'warning', NULL, d.name,
        format('%s may call it, and it does what its owner %I may do.', string_agg(DISTINCT r.name, ', '), d.owner),
-       format('REVOKE EXECUTE ON ROUTINE %s FROM %s;   -- then GRANT it to those who need it', d.name, string_agg(DISTINCT r.name, ', '))
+       format('REVOKE EXECUTE ON ROUTINE %s FROM %s;', d.name, string_agg(DISTINCT r.name, ', ')) || lifeguard.remark('then GRANT it to those who need it')
   FROM definers d, aclexplode(d.rights) AS a
   JOIN (SELECT role, name FROM lifeguard.api_roles WHERE name IN ('PUBLIC', 'anon')) AS r ON r.role = a.grantee
- WHERE a.privilege_type = 'EXECUTE' AND NOT d.fires
+ WHERE a.privilege_type = 'EXECUTE' AND NOT d.fires AND NOT d.asks_about_caller
    AND EXISTS (SELECT FROM lifeguard.api_roles c WHERE a.grantee IN (0, c.role) AND has_schema_privilege(c.role, d.pronamespace, 'USAGE'))
    -- what policies call must be open to those whom they are for
    AND NOT EXISTS (SELECT FROM pg_depend u WHERE u.classid = 'pg_policy'::regclass AND u.refclassid = 'pg_proc'::regclass AND u.refobjid = d.function)

@@ -65,17 +65,18 @@ BEGIN
      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = organization.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = organization.attnum);
 END $$;
 COMMENT ON FUNCTION lifeguard.find_membership(text) IS
-'Each EXISTS in an expression that asks no more than whether the user is a member of the row''s organization: its text, the membership table, its columns, and what is compared with the organization.';
+'Each EXISTS in an expression, masked, that asks no more than whether the user is a member of the row''s organization: its text, the membership table, its columns, and what is compared with the organization.';
 
 CREATE FUNCTION lifeguard.use_membership(expression text) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   m record;
+  e text := lifeguard.mask_literals(expression);
 BEGIN
-  FOR m IN SELECT * FROM lifeguard.find_membership(expression) LOOP
-    expression := replace(expression, m.found, format('lifeguard.is_member(%s)', m.compared_with));
+  FOR m IN SELECT * FROM lifeguard.find_membership(e) LOOP
+    e := replace(e, m.found, format('lifeguard.is_member(%s)', m.compared_with));
   END LOOP;
-  RETURN expression;
+  RETURN lifeguard.unmask_literals(e, expression);
 END $$;
 COMMENT ON FUNCTION lifeguard.use_membership(text) IS
 'The expression with lifeguard.is_member() in the place of what find_membership() finds.';
@@ -87,19 +88,21 @@ WITH policies AS MATERIALIZED (SELECT * FROM unnest(lint_helpers.policies)),
 sources AS MATERIALIZED (SELECT * FROM lifeguard.lint_sources()),
 called AS MATERIALIZED (
   SELECT f.oid AS function, format('%I.%I', n.nspname, f.proname) AS name, n.nspname || '.' || f.proname AS plain, f.pronargs, f.prorettype::regtype AS returns,
-         l.lanname = 'sql' AND NOT f.prosecdef AND f.proconfig IS NULL AND NOT f.proretset AS is_inlined, b.body,
+         EXISTS (SELECT FROM pg_type t WHERE t.oid = f.prorettype AND t.typelem <> 0 AND t.typlen = -1) AS is_array,
+         l.lanname = 'sql' AND NOT f.prosecdef AND f.proconfig IS NULL AS is_inlined, b.body,
          b.body ~* '\mauth\.(?:uid|jwt|email|role)\(|\mlifeguard\.\w+\(|request\.jwt\.claim' AS asks_who
     FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace JOIN pg_language l ON l.oid = f.prolang,
          LATERAL (SELECT lifeguard.function_body(f.oid)) AS b(body)
    WHERE f.oid IN (SELECT refobjid FROM pg_depend WHERE classid = 'pg_policy'::regclass AND refclassid = 'pg_proc'::regclass)
-     AND l.lanname IN ('sql', 'plpgsql') AND n.nspname NOT IN ('lifeguard', 'pg_catalog')),
+     AND l.lanname IN ('sql', 'plpgsql') AND NOT f.proretset AND n.nspname NOT IN ('lifeguard', 'pg_catalog')),
 slow AS MATERIALIZED (   -- without arguments: one answer a statement would do
   SELECT c.name || '()' AS call,
          CASE WHEN c.plain = 'auth.uid' AND c.returns = 'uuid'::regtype THEN 'lifeguard.uid()'
               WHEN c.plain = 'auth.role' AND c.returns = 'text'::regtype THEN 'lifeguard.role()'
               WHEN c.plain = 'auth.email' AND c.returns = 'text'::regtype THEN 'lifeguard.email()'
               WHEN c.plain = 'auth.jwt' AND c.returns = 'jsonb'::regtype THEN 'lifeguard.claims()'
-              WHEN c.plain ~ '\mis_admin$' AND c.returns = 'boolean'::regtype AND EXISTS (SELECT FROM sources WHERE kind = 'admins') THEN 'lifeguard.is_admin()'
+              WHEN c.plain ~ '\mis_admin$' AND c.returns = 'boolean'::regtype AND EXISTS (SELECT FROM sources WHERE kind IN ('admins', 'claim_admin')) THEN 'lifeguard.is_admin()'
+              WHEN c.is_array THEN format('(( SELECT %s())::%s)', c.name, c.returns)   -- ANY would take a bare one for a set of rows
               ELSE format('( SELECT %s())', c.name) END AS helper
     FROM called c
    WHERE c.pronargs = 0 AND (NOT c.is_inlined OR c.asks_who AND c.body !~* '^\s*select\s+lifeguard\.\w+\(\)\s*;?\s*$')),
@@ -109,7 +112,7 @@ rewritten AS MATERIALIZED (
     FROM policies p, lists l),
 memberships AS MATERIALIZED (
   SELECT DISTINCT ON (r.policy) r.policy, m.*
-    FROM rewritten r, lifeguard.find_membership(concat_ws(' ', r.new_condition, r.new_check)) AS m
+    FROM rewritten r, lifeguard.find_membership(lifeguard.mask_literals(concat_ws(' ', r.new_condition, r.new_check))) AS m
    WHERE strpos(concat(r.condition, r.check_condition), '(EXISTS ( SELECT') > 0)
 SELECT 'per_row_helper', 'warning', r.relation, r.object,
        format('%s evaluated again for every row; lifeguard''s helper, or a sub-select of its own, answers once a statement.',

@@ -1,5 +1,15 @@
 -- Lints of what a policy says: volatile functions, metadata that its user edits, writes without a condition, policies that compete.
 
+-- As a key user_metadata stands in a literal; the column of auth.users does not.
+CREATE FUNCTION lifeguard.use_app_metadata(expression text) RETURNS text
+LANGUAGE sql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(regexp_replace(CASE WHEN piece ~ '^''' THEN regexp_replace(piece, '\muser_metadata\M', 'app_metadata', 'g') ELSE piece END,
+                                   '\mraw_user_meta_data\M', 'raw_app_meta_data', 'g'), '' ORDER BY place)
+    FROM unnest(lifeguard.split_expression(expression)) WITH ORDINALITY AS p(piece, place)
+$$;
+COMMENT ON FUNCTION lifeguard.use_app_metadata(text) IS
+'The expression with the metadata that only the server writes in the place of the user''s.';
+
 CREATE FUNCTION lifeguard.lint_policies(policies lifeguard.application_policies[], subjects lifeguard.policy_subjects[])
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
@@ -57,7 +67,7 @@ remedies AS MATERIALIZED (
                            CASE WHEN b.command <> 'INSERT' THEN format(' USING (%s)', b.condition) ELSE '' END,
                            CASE WHEN b.command = 'INSERT' THEN format(' WITH CHECK (%s)', b.condition)
                                 WHEN b.command = 'UPDATE' AND b.is_checked THEN format(' WITH CHECK (%s)', b.check_condition) ELSE '' END), ' ' ORDER BY b.command) AS creates
-    FROM combined b JOIN lifeguard.application_relations t USING (relation), LATERAL (SELECT left(t.relname, 40) || '_' || lower(b.command)) AS n(name)
+    FROM combined b JOIN lifeguard.application_relations t USING (relation), LATERAL (SELECT lifeguard.policy_name(t.relname, b.command)) AS n(name)
    GROUP BY b.relation),
 drops AS MATERIALIZED (
   SELECT i.relation, string_agg(format('DROP POLICY %s ON %s;', i.quoted_name, t.name), ' ' ORDER BY i.name) AS drops
@@ -76,11 +86,11 @@ unrestricted AS MATERIALIZED (
    GROUP BY p.policy)
 SELECT 'volatile_policy', 'warning', p.relation, p.object,
        format('it calls %s, which is volatile: it runs for every row, keeps indexes from being used, and may answer differently each time.', string_agg(v.name, ', ')),
-       CASE WHEN bool_and(v.is_ours) THEN string_agg(format('ALTER FUNCTION %s STABLE;', v.name), ' ') || '   -- if it writes nothing'
+       CASE WHEN bool_and(v.is_ours) THEN string_agg(format('ALTER FUNCTION %s STABLE;', v.name), ' ') || lifeguard.remark('if it writes nothing')
             WHEN replaced.condition || coalesce(replaced.check_condition, '') IS DISTINCT FROM p.condition || coalesce(p.check_condition, '')
               OR replaced.check_condition IS DISTINCT FROM p.check_condition
               THEN lifeguard.alter_policy(p.quoted_name, p.relation_name, replaced.condition, replaced.check_condition)
-            ELSE format('DROP POLICY %s ON %s;   -- and create it again without %s', p.quoted_name, p.relation_name, string_agg(v.name, ', ')) END
+            ELSE format('DROP POLICY %s ON %s;', p.quoted_name, p.relation_name) || lifeguard.remark('and create it again without ' || string_agg(v.name, ', ')) END
   FROM volatile v JOIN policies p USING (policy),
        LATERAL (SELECT lifeguard.unmask_literals(replace(lifeguard.mask_literals(p.condition), 'clock_timestamp()', 'statement_timestamp()'), p.condition),
                        lifeguard.unmask_literals(replace(lifeguard.mask_literals(p.check_condition), 'clock_timestamp()', 'statement_timestamp()'), p.check_condition))
@@ -91,10 +101,9 @@ SELECT 'trusts_user_metadata', 'critical', p.relation, p.object,
        concat_ws(' ', 'it decides by user metadata',
                  format('(in %s)', string_agg(DISTINCT m.function::regprocedure::text, ', ')),
                  'which every user writes for himself when he updates his account.'),
-       concat_ws(' ', string_agg(DISTINCT replace(replace(pg_get_functiondef(m.function), 'user_metadata', 'app_metadata'), 'raw_user_meta_data', 'raw_app_meta_data') || ';', ' '),
+       concat_ws(' ', string_agg(DISTINCT regexp_replace(regexp_replace(pg_get_functiondef(m.function), '\muser_metadata\M', 'app_metadata', 'g'), '\mraw_user_meta_data\M', 'raw_app_meta_data', 'g') || ';', ' '),
                  CASE WHEN bool_or(m.function IS NULL) THEN
-                   lifeguard.alter_policy(p.quoted_name, p.relation_name, replace(replace(p.condition, 'user_metadata', 'app_metadata'), 'raw_user_meta_data', 'raw_app_meta_data'),
-                                          replace(replace(p.check_condition, 'user_metadata', 'app_metadata'), 'raw_user_meta_data', 'raw_app_meta_data')) END)
+                   lifeguard.alter_policy(p.quoted_name, p.relation_name, lifeguard.use_app_metadata(p.condition), lifeguard.use_app_metadata(p.check_condition)) END)
   FROM metadata m JOIN policies p USING (policy)
  GROUP BY p.policy, p.relation, p.object, p.quoted_name, p.relation_name, p.condition, p.check_condition
 UNION ALL
@@ -102,6 +111,7 @@ SELECT 'unrestricted_write', 'critical', p.relation, p.object,
        CASE WHEN u.only_check THEN format('%s of %s may turn a row that %s changes into any other: its WITH CHECK is true.', u.commands, p.relation_name, u.roles)
             ELSE format('it is true for every row: %s may %s whatever they like in %s.', u.roles, u.commands, p.relation_name) END,
        CASE WHEN u.only_check THEN lifeguard.alter_policy(p.quoted_name, p.relation_name, NULL, p.condition)
+            WHEN p.kind = 'w' AND p.check_condition <> 'true' THEN lifeguard.alter_policy(p.quoted_name, p.relation_name, p.check_condition, NULL)
             ELSE format('DROP POLICY %s ON %s;', p.quoted_name, p.relation_name)
                  || CASE WHEN p.kind = '*' THEN format(' CREATE POLICY %s ON %s FOR SELECT TO %s USING (%s);', p.quoted_name, p.relation_name, p.role_names, p.condition) ELSE '' END END
   FROM unrestricted u JOIN policies p USING (policy)

@@ -113,6 +113,7 @@ CREATE POLICY events_read ON shop.events FOR SELECT TO lint_member
   USING (user_id = lifeguard.uid() AND ((lifeguard.claims() -> 'app_metadata') ->> 'plan') = 'paid' OR EXISTS (
     SELECT FROM shop.profiles p WHERE p.id = lifeguard.uid() AND p.role = 'admin' AND p.is_paid));
 CREATE POLICY service ON shop.events TO lint_service USING (true) WITH CHECK (true);
+CREATE FUNCTION shop.am_i_known() RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$ SELECT true $$;
 SELECT is_empty('SELECT * FROM pg_temp.findings', 'a database without faults has no finding');
 SELECT ok(EXISTS (SELECT FROM lifeguard.policy_subjects), 'although there is enough to look at');
 
@@ -214,6 +215,12 @@ SELECT pg_temp.mends('per_row_helper', format('policy %s on bad.slow', policy)) 
 SELECT is((SELECT array_agg(pg_get_expr(coalesce(polqual, polwithcheck), polrelid) ORDER BY polname) FROM pg_policy WHERE polrelid = 'bad.slow'::regclass),
   ARRAY['( SELECT bad.is_admin() AS is_admin)', '(id = lifeguard.uid())', '((id = lifeguard.uid()) AND (note <> ''auth.uid()''::text))', '(lifeguard.uid() = id)'],
   'they say what they said, and a literal is no call');
+CREATE FUNCTION bad.mine() RETURNS uuid[] LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE EXCEPTION 'a lint has run me'; END $$;
+CREATE FUNCTION bad.all_of() RETURNS SETOF uuid LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE EXCEPTION 'a lint has run me'; END $$;
+ALTER POLICY d ON bad.slow USING (id = ANY (bad.mine()) AND id IN (SELECT x FROM bad.all_of() AS x));
+SELECT pg_temp.mends('per_row_helper', 'policy d on bad.slow');
+ALTER POLICY d ON bad.slow USING (note <> '(EXISTS ( SELECT FROM shop.members m WHERE ((m.organization_id = slow.id) AND (m.user_id = auth.uid()))))');
+SELECT is_empty($$SELECT FROM monitoring.lint('bad.slow') WHERE object = 'policy d on bad.slow'$$, 'what only a literal says is nothing');
 CREATE TABLE bad.documents (id uuid PRIMARY KEY, organization_id uuid);
 CREATE INDEX ON bad.documents (organization_id);
 ALTER TABLE bad.documents ENABLE ROW LEVEL SECURITY;
@@ -295,6 +302,8 @@ CREATE POLICY i ON bad.free FOR INSERT WITH CHECK (true);
 CREATE POLICY u ON bad.free FOR UPDATE USING (owner_id = lifeguard.uid()) WITH CHECK (true);
 CREATE POLICY d ON bad.free FOR DELETE TO lint_service USING (true);
 SELECT pg_temp.mends('unrestricted_write', 'policy i on bad.free');
+SELECT pg_temp.mends('unrestricted_write', 'policy u on bad.free');
+ALTER POLICY u ON bad.free USING (true) WITH CHECK (owner_id = lifeguard.uid());
 SELECT pg_temp.mends('unrestricted_write', 'policy u on bad.free');
 SELECT is_empty($$SELECT FROM monitoring.lint('bad.free') WHERE lint = 'unrestricted_write'$$, 'whoever bypasses row security needs no condition');
 
