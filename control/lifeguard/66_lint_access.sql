@@ -17,12 +17,12 @@ subjects AS MATERIALIZED (SELECT * FROM unnest(lint_tables.subjects)),
 -- who may do what, by whose grant, and how many permissive policies let him
 served AS MATERIALIZED (
   SELECT r.relation, r.role, r.name, r.command, r.grantees,
-         CASE WHEN r.role <> 0 THEN count(s.policy)   -- what PUBLIC may is used by roles that have policies of their own
+         CASE WHEN r.grantees <> '{PUBLIC}' THEN count(s.policy)   -- what PUBLIC may is used by roles that have policies of their own
               ELSE (SELECT count(*) FROM policies o WHERE o.relation = r.relation AND o.permissive AND r.command = ANY (o.commands)) END AS policies
     FROM privileges r
     JOIN tables t ON t.relation = r.relation AND t.protected
     LEFT JOIN subjects s ON s.permissive AND s.relation = r.relation AND s.role = r.role AND s.command = r.command
-   WHERE EXISTS (SELECT FROM policies o WHERE o.relation = r.relation) AND (r.role = 0 OR r.grantees <> '{PUBLIC}')
+   WHERE EXISTS (SELECT FROM policies o WHERE o.relation = r.relation)
    GROUP BY r.relation, r.role, r.name, r.command, r.grantees),
 shut_out AS MATERIALIZED (   -- roles for which a table has no policy at all
   SELECT relation, role FROM served GROUP BY relation, role HAVING sum(policies) = 0),
@@ -166,8 +166,8 @@ SELECT 'definer_open_to_anyone', 'warning', NULL, d.name,
   JOIN (SELECT role, name FROM lifeguard.api_roles WHERE name IN ('PUBLIC', 'anon')) AS r ON r.role = a.grantee
  WHERE a.privilege_type = 'EXECUTE' AND NOT d.fires AND NOT d.asks_about_caller
    AND EXISTS (SELECT FROM lifeguard.api_roles c WHERE a.grantee IN (0, c.role) AND has_schema_privilege(c.role, d.pronamespace, 'USAGE'))
-   -- what policies call must be open to those whom they are for
-   AND NOT EXISTS (SELECT FROM pg_depend u WHERE u.classid = 'pg_policy'::regclass AND u.refclassid = 'pg_proc'::regclass AND u.refobjid = d.function)
+   -- what policies and views call must be open to those whom they are for
+   AND NOT EXISTS (SELECT FROM pg_depend u WHERE u.classid IN ('pg_policy'::regclass, 'pg_rewrite'::regclass) AND u.refclassid = 'pg_proc'::regclass AND u.refobjid = d.function)
  GROUP BY d.function, d.name, d.owner
 $$;
 COMMENT ON FUNCTION lifeguard.lint_functions() IS

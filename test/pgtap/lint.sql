@@ -21,7 +21,7 @@ CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT nullif(
 CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
 CREATE PROCEDURE pg_temp.stand_in(signature text, returns text, body text) LANGUAGE plpgsql AS $$
 BEGIN
-  IF to_regprocedure('lifeguard.' || signature) IS NULL THEN
+  IF NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'lifeguard'::regnamespace AND proname = split_part(signature, '(', 1)) THEN
     EXECUTE format('CREATE FUNCTION lifeguard.%s RETURNS %s LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS %L', signature, returns, body);
   END IF;
 END $$;
@@ -165,6 +165,15 @@ GRANT SELECT ON bad.members_only TO lint_visitor, lint_member;
 CREATE POLICY s ON bad.members_only FOR SELECT TO lint_member USING (true);
 SELECT pg_temp.mends('role_without_policy', 'bad.members_only');
 SELECT is(pg_temp.found('bad.members_only'), 'nothing', 'and nothing is left of it');
+CREATE SCHEMA half_open;
+GRANT USAGE ON SCHEMA half_open TO lint_member;
+CREATE TABLE half_open.t (id uuid PRIMARY KEY);
+ALTER TABLE half_open.t ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON half_open.t TO PUBLIC;
+CREATE POLICY s ON half_open.t FOR SELECT TO lint_member USING (true);
+SELECT is(pg_temp.found('half_open.t'), 'nothing', 'what PUBLIC was granted serves those who have a policy');
+GRANT UPDATE ON half_open.t TO PUBLIC;
+SELECT pg_temp.mends('command_without_policy', 'UPDATE on half_open.t');
 
 -- the owner is not subject to them
 CREATE TABLE bad.owned (id uuid PRIMARY KEY);
@@ -251,6 +260,15 @@ CREATE FUNCTION bad.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new."Rol
 CREATE TRIGGER keep BEFORE UPDATE ON bad.people FOR EACH ROW EXECUTE FUNCTION bad.keep();
 SELECT is(pg_temp.found('bad.payouts'), 'nothing', 'or a trigger that compares old and new');
 ALTER TABLE bad.people DISABLE TRIGGER keep;
+CREATE FUNCTION pg_temp.protects() RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+  IF to_regproc('lifeguard.protect_columns') IS NOT NULL THEN
+    PERFORM lifeguard.protect_columns('bad.people', '{Role,is_paid}');
+    RETURN NEXT is(pg_temp.found('bad.payouts'), 'nothing', 'protect_columns() protects it');
+    PERFORM lifeguard.forget('bad.people');
+  END IF;
+END $$;
+SELECT pg_temp.protects();
 SELECT pg_temp.mends('trusts_writable_column', 'policy s on bad.payouts');
 SELECT ok(has_column_privilege('lint_member', 'bad.people', 'name', 'UPDATE') AND NOT has_column_privilege('lint_member', 'bad.people', 'Role', 'UPDATE'), 'the other columns can still be written');
 GRANT UPDATE ON bad.people TO lint_member;
@@ -323,6 +341,10 @@ SELECT is(pg_temp.found('bad."outer View"'), 'nothing', 'a view that asks for th
 
 -- functions with their owner's rights
 CREATE FUNCTION bad."pay Out"(int, text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN END $$;
+CREATE FUNCTION bad.board() RETURNS int LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$ SELECT 1 $$;
+SELECT isnt_empty($$SELECT FROM monitoring.lint() WHERE object = 'bad.board()'$$, 'a function of the owner''s is open to everybody');
+CREATE VIEW bad.board AS SELECT bad.board();
+SELECT is_empty($$SELECT FROM monitoring.lint() WHERE object = 'bad.board()'$$, 'which a view needs that calls it');
 CREATE PROCEDURE bad.clean() LANGUAGE plpgsql SECURITY DEFINER SET work_mem = '1MB' AS $$ BEGIN END $$;
 SELECT pg_temp.mends(lint, object) FROM unnest('{definer_without_search_path,definer_open_to_anyone}'::text[]) AS lint, unnest(ARRAY['bad."pay Out"(integer,text)', 'bad.clean()']) AS object;
 
@@ -442,7 +464,7 @@ END $$;
 SELECT cmp_ok(pg_temp.seconds(), '<', 2.0, '500 tables with 1000 policies take less than 2 seconds');
 SELECT is(count(*), 2500::bigint, 'and are all found') FROM monitoring.lint() WHERE object ~ '\mmany\.';
 
-DROP SCHEMA many, bad, shop, hidden, evil, "Odd ""Schema"", x" CASCADE;
+DROP SCHEMA many, bad, half_open, shop, hidden, evil, "Odd ""Schema"", x" CASCADE;
 DROP OWNED BY lint_login, lint_visitor, lint_member, lint_service, lint_backend, lint_owner, lint_reader, "lint ""Odd"", role";
 DROP ROLE lint_login, lint_visitor, lint_member, lint_service, lint_backend, lint_owner, lint_reader, "lint ""Odd"", role";
 SELECT * FROM finish();
