@@ -434,7 +434,13 @@ BEGIN
 END $$;
 SELECT cmp_ok(pg_temp.mend_all('"Odd ""Schema"", x"."it''s; --
 a table"'), '>', 2, 'hostile names and literals: each remedy runs, and after a few nothing is left');
-SELECT isnt_empty($$SELECT FROM pg_class WHERE relname = E'it''s; --\na table'$$, 'and nothing else has happened');
+CREATE TABLE bad.victim (id uuid PRIMARY KEY);
+ALTER TABLE bad.victim ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON bad.victim TO lint_visitor;
+CREATE POLICY "x
+; DROP TABLE bad.victim; --" ON bad.victim FOR SELECT TO lint_member USING (id = lifeguard.uid());
+SELECT pg_temp.mends('policy_without_grant', E'policy "x\n; DROP TABLE bad.victim; --" on bad.victim');
+SELECT has_table('bad', 'victim', 'a name with a line break does not get out of a remedy''s comment');
 
 -- many tables --------------------------------------------------------------------------------------------------------------------------
 CREATE SCHEMA many;
