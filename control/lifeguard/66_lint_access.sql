@@ -33,7 +33,7 @@ unserved AS MATERIALIZED (
    GROUP BY s.relation, s.command),
 -- INSERT's own condition is the best guess at what UPDATE and DELETE are to be allowed
 guesses AS MATERIALIZED (
-  SELECT p.relation, string_agg(DISTINCT format('(%s)', coalesce(p.check_condition, p.condition)), ' OR ') AS condition, string_agg(DISTINCT p.role_names, ', ') AS roles
+  SELECT p.relation, string_agg(DISTINCT format('(%s)', coalesce(p.check_condition, p.condition)), ' OR ') AS condition
     FROM policies p WHERE p.permissive AND 'INSERT' = ANY (p.commands) GROUP BY p.relation)
 -- 1. row security off
 SELECT 'row_security_off', CASE WHEN r.writers IS NOT NULL OR i.policies IS NOT NULL THEN 'critical' ELSE 'warning' END, t.relation, t.name,

@@ -87,8 +87,7 @@ unrestricted AS MATERIALIZED (
 SELECT 'volatile_policy', 'warning', p.relation, p.object,
        format('it calls %s, which is volatile: it runs for every row, keeps indexes from being used, and may answer differently each time.', string_agg(v.name, ', ')),
        CASE WHEN bool_and(v.is_ours) THEN string_agg(format('ALTER FUNCTION %s STABLE;', v.name), ' ') || lifeguard.remark('if it writes nothing')
-            WHEN replaced.condition || coalesce(replaced.check_condition, '') IS DISTINCT FROM p.condition || coalesce(p.check_condition, '')
-              OR replaced.check_condition IS DISTINCT FROM p.check_condition
+            WHEN (replaced.condition, replaced.check_condition) IS DISTINCT FROM (p.condition, p.check_condition)
               THEN lifeguard.alter_policy(p.quoted_name, p.relation_name, replaced.condition, replaced.check_condition)
             ELSE format('DROP POLICY %s ON %s;', p.quoted_name, p.relation_name) || lifeguard.remark('and create it again without ' || string_agg(v.name, ', ')) END
   FROM volatile v JOIN policies p USING (policy),
