@@ -455,19 +455,25 @@ BEGIN
     EXECUTE format('CREATE POLICY w ON many.t%s TO lint_member USING (EXISTS (SELECT FROM shop.profiles p WHERE p.id = auth.uid() AND p.role = ''admin''))', i);
   END LOOP;
 END $$;
+-- Seconds of this process, in which other programs on the machine do not count; where the system does not tell, those of the clock.
+CREATE FUNCTION pg_temp.now_in_seconds() RETURNS numeric LANGUAGE sql VOLATILE AS $$
+  SELECT coalesce((split_part(stat, ' ', 14)::numeric + split_part(stat, ' ', 15)::numeric) / 100, extract(epoch FROM clock_timestamp()))
+    FROM pg_read_file('/proc/self/stat', 0, 4096, true) AS stat
+$$;
 CREATE FUNCTION pg_temp.seconds() RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE
-  started timestamptz;
+  started numeric;
   best    numeric := 1000;
 BEGIN
   FOR i IN 1..3 LOOP
-    started := clock_timestamp();
+    started := pg_temp.now_in_seconds();
     PERFORM count(*) FROM monitoring.lint();
-    best := least(best, extract(epoch FROM clock_timestamp() - started));
+    best := least(best, pg_temp.now_in_seconds() - started);
   END LOOP;
   RETURN best;
 END $$;
-SELECT cmp_ok(pg_temp.seconds(), '<', 2.0, '500 tables with 1000 policies take less than 2 seconds');
+CREATE TABLE pg_temp.took AS SELECT pg_temp.seconds() AS seconds;
+SELECT ok(seconds BETWEEN 0.05 AND 2, '500 tables with 1000 policies take less than 2 seconds: ' || seconds) FROM pg_temp.took;
 SELECT is(count(*), 2500::bigint, 'and are all found') FROM monitoring.lint() WHERE object ~ '\mmany\.';
 
 DROP SCHEMA many, bad, half_open, shop, hidden, evil, "Odd ""Schema"", x" CASCADE;
