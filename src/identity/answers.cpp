@@ -8,7 +8,7 @@ Answers *latest = nullptr;
 
 namespace {
 
-constexpr int kept_moments = 4;   // cursors and functions go to and fro between several
+constexpr int kept_moments = 16;  // cursors and functions go to and fro between several, and callers come back
 constexpr int asked_singly = 3;   // then all memberships are read at once
 constexpr uint32 first_size = 16; // of the table
 
@@ -51,11 +51,18 @@ bool may_last() {
            !TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
+// Whether answers are about this caller: his claims are the same, or his subject is and no source looks at more.
+bool is_about(const Answers &answers, const Person &caller, const Moment &now) {
+    return answers.moment.claims == now.claims ||
+           (!current_sources().has_claims && caller.has_subject == answers.has_subject &&
+            pg::same_uuid(caller.subject, answers.subject));
+}
+
 // The answers of now. Lasting ones are good for a later moment when no change was told since: changes are accepted
 // first, then counted, and only then is a snapshot taken.
 Answers &find_answers() {
     refuse_circle();
-    (void)current_person();
+    const Person &caller = current_person();
     AcceptInvalidationMessages();
     const bool lasting = may_last();
     const Moment now = this_moment();
@@ -63,11 +70,11 @@ Answers &find_answers() {
         if (answers.memory != nullptr && memcmp(&answers.moment, &now, sizeof now) == 0)
             return *(latest = &answers);
     for (Answers &answers : kept) {
-        if (!lasting || answers.memory == nullptr || !answers.lasting || answers.membership != membership_changes ||
-            answers.moment.claims != now.claims || answers.moment.sources != now.sources)
-            continue;
-        answers.moment = now;
-        return *(latest = &answers);
+        if (lasting && answers.memory != nullptr && answers.lasting && answers.membership == membership_changes &&
+            answers.moment.sources == now.sources && is_about(answers, caller, now)) {
+            answers.moment = now;
+            return *(latest = &answers);
+        }
     }
     static int next = 0;
     Answers &answers = kept[next];
@@ -77,6 +84,8 @@ Answers &find_answers() {
     answers.moment = now;
     answers.membership = membership_changes;
     answers.lasting = lasting;
+    answers.has_subject = caller.has_subject;
+    answers.subject = caller.subject;
     return *(latest = &answers);
 }
 
@@ -152,8 +161,10 @@ void add_claimed(Answers *answers, const Source &source) {
 void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *organization, Visit visit,
              void *argument) {
     const Person &caller = current_person();
-    if (!caller.has_subject)
+    if (!caller.has_subject) {
+        tell_of_nobody(caller);
         return;
+    }
     const Sources &sources = current_sources();
     const bool newest = answers->lasting && may_last();
     answers->lasting = false; // what an error leaves half done

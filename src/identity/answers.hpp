@@ -47,6 +47,8 @@ struct Answers {
     Moment moment;
     uint64 membership; // membership_changes, when all was read from tables that tell of their changes
     bool lasting;      // and no change was told since
+    bool has_subject;  // whom they are about
+    pg_uuid_t subject;
     MemoryContext memory;
     Belongs admin;
     bool complete;     // all memberships are in the table: what is not there does not belong

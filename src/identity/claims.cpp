@@ -109,8 +109,7 @@ void read_subject(Person *caller, std::string_view value, bool json) {
         value = length < 0 ? std::string_view() : std::string_view(buffer, static_cast<size_t>(length));
     }
     caller->has_subject = pg::read_uuid(value, &caller->subject);
-    if (!caller->has_subject)
-        complain(Complaint::subject, "the claim sub of the request is no UUID: its caller is nobody");
+    caller->subject_is_wrong = !caller->has_subject;
 }
 
 // Makes a person of the settings as they are.

@@ -8,6 +8,7 @@ namespace lifeguard::identity {
 // What the claims say. Stays as it is, and where it is, until the top-level statement has ended: results point into it.
 struct Person {
     bool has_subject;
+    bool subject_is_wrong; // there is one, but no UUID
     pg_uuid_t subject;
     text *role;  // nullptr: none
     text *email; // nullptr: none
@@ -55,6 +56,12 @@ const pg_uuid_t *current_tenant();
 // Tells the journal, once a session and reason, that what the gateway sent makes the caller nobody.
 enum class Complaint { claims, subject, tenant, membership };
 void complain(Complaint about, const char *message);
+
+// Does so when somebody asks who the caller is and his subject is wrong.
+inline void tell_of_nobody(const Person &caller) {
+    if (caller.subject_is_wrong)
+        complain(Complaint::subject, "the claim sub of the request is no UUID: its caller is nobody");
+}
 
 // Defines the settings, and watches them.
 void init_claims();

@@ -7,8 +7,10 @@ using namespace lifeguard;
 // uid(): the subject of the claims; null for nobody.
 LG_FUNCTION(lifeguard_uid) {
     const identity::Person &caller = identity::current_person();
-    if (!caller.has_subject)
+    if (!caller.has_subject) {
+        identity::tell_of_nobody(caller);
         PG_RETURN_NULL();
+    }
     PG_RETURN_UUID_P(&caller.subject);
 }
 

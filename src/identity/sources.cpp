@@ -188,6 +188,7 @@ void read_sources() {
             sources.roles = source.path;
             sources.role_count = source.path_length;
         }
+        sources.has_claims = sources.has_claims || (!OidIsValid(source.relation) && source.kind != Kind::role_order);
         sources.has_roles_claim = sources.has_roles_claim || source.kind == Kind::claim_roles;
         sources.has_organizations_claim = sources.has_organizations_claim || source.kind == Kind::claim_organizations;
         if (source.kind == Kind::claim_admin || source.kind == Kind::claim_organizations)
