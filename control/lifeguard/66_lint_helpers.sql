@@ -1,17 +1,7 @@
 -- Lints of what a policy asks for each row, where a helper of lifeguard's answers once.
 
-CREATE FUNCTION lifeguard.lint_sources() RETURNS TABLE (kind text, relation regclass)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  IF has_table_privilege(to_regclass('lifeguard.identity_sources'), 'SELECT') THEN
-    RETURN QUERY EXECUTE 'SELECT s.kind::text, s.relation::regclass FROM lifeguard.identity_sources s';
-  END IF;
-END $$;
-COMMENT ON FUNCTION lifeguard.lint_sources() IS
-'Which kinds of identity sources are registered, with which tables, as far as the caller may see them.';
-
 -- Calls that stand in a sub-select of their own are evaluated once already and stay.
-CREATE FUNCTION lifeguard.use_helpers(expression text, calls text[], helpers text[]) RETURNS text
+CREATE FUNCTION lifeguard.with_helpers(expression text, calls text[], helpers text[]) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   unwrapped constant text := '(?<!SELECT \(*)(?<![\w."$])';
@@ -36,7 +26,7 @@ BEGIN
   e := replace(e, '(lifeguard.claim(''sub''::text))::uuid', 'lifeguard.uid()');
   RETURN lifeguard.unmask_literals(e, expression);
 END $function$;
-COMMENT ON FUNCTION lifeguard.use_helpers(text, text[], text[]) IS
+COMMENT ON FUNCTION lifeguard.with_helpers(text, text[], text[]) IS
 'A policy''s expression with lifeguard''s helpers for the request''s settings, and with each of the calls replaced by its helper. Unchanged when there is nothing to replace.';
 
 -- Every operand is a name or who asks; anything more is a condition that is_member() does not know.
@@ -67,7 +57,7 @@ END $$;
 COMMENT ON FUNCTION lifeguard.find_membership(text) IS
 'Each EXISTS in an expression, masked, that asks no more than whether the user is a member of the row''s organization: its text, the membership table, its columns, and what is compared with the organization.';
 
-CREATE FUNCTION lifeguard.use_membership(expression text) RETURNS text
+CREATE FUNCTION lifeguard.with_membership(expression text) RETURNS text
 LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   m record;
@@ -78,14 +68,14 @@ BEGIN
   END LOOP;
   RETURN lifeguard.unmask_literals(e, expression);
 END $$;
-COMMENT ON FUNCTION lifeguard.use_membership(text) IS
+COMMENT ON FUNCTION lifeguard.with_membership(text) IS
 'The expression with lifeguard.is_member() in the place of what find_membership() finds.';
 
 CREATE FUNCTION lifeguard.lint_helpers(policies lifeguard.application_policies[])
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH policies AS MATERIALIZED (SELECT * FROM unnest(lint_helpers.policies)),
-sources AS MATERIALIZED (SELECT * FROM lifeguard.lint_sources()),
+sources AS MATERIALIZED (SELECT kind, relation FROM lifeguard.identity_sources),
 called AS MATERIALIZED (
   SELECT f.oid AS function, format('%I.%I', n.nspname, f.proname) AS name, n.nspname || '.' || f.proname AS plain, f.pronargs, f.prorettype::regtype AS returns,
          EXISTS (SELECT FROM pg_type t WHERE t.oid = f.prorettype AND t.typelem <> 0 AND t.typlen = -1) AS is_array,
@@ -108,7 +98,7 @@ slow AS MATERIALIZED (   -- without arguments: one answer a statement would do
    WHERE c.pronargs = 0 AND (NOT c.is_inlined OR c.asks_who AND c.body !~* '^\s*select\s+lifeguard\.\w+\(\)\s*;?\s*$')),
 lists AS MATERIALIZED (SELECT array_agg(call) AS calls, array_agg(helper) AS helpers FROM slow),
 rewritten AS MATERIALIZED (
-  SELECT p.*, lifeguard.use_helpers(p.condition, l.calls, l.helpers) AS new_condition, lifeguard.use_helpers(p.check_condition, l.calls, l.helpers) AS new_check
+  SELECT p.*, lifeguard.with_helpers(p.condition, l.calls, l.helpers) AS new_condition, lifeguard.with_helpers(p.check_condition, l.calls, l.helpers) AS new_check
     FROM policies p, lists l),
 memberships AS MATERIALIZED (
   SELECT DISTINCT ON (r.policy) r.policy, m.*
@@ -126,10 +116,10 @@ SELECT 'per_row_membership', 'notice', r.relation, r.object,
        format('for every row it looks into %s, by %s and %s; lifeguard.is_member() looks once a statement.', m.members, m.organization_column, m.user_column),
        concat_ws(' ', CASE WHEN NOT EXISTS (SELECT FROM sources s WHERE s.kind = 'members' AND s.relation::text = m.members)
                            THEN format('SELECT lifeguard.use_members(%L, %L, %L);', m.members, m.user_column, m.organization_column) END,
-                 lifeguard.alter_policy(r.quoted_name, r.relation_name, lifeguard.use_membership(r.new_condition), lifeguard.use_membership(r.new_check)))
+                 lifeguard.alter_policy(r.quoted_name, r.relation_name, lifeguard.with_membership(r.new_condition), lifeguard.with_membership(r.new_check)))
   FROM memberships m JOIN rewritten r USING (policy)
 $$;
 COMMENT ON FUNCTION lifeguard.lint_helpers(lifeguard.application_policies[]) IS
 'The findings of monitoring.lint() about policies that ask for each row what a statement needs to ask once.';
-REVOKE EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers(lifeguard.application_policies[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lifeguard.lint_sources(), lifeguard.lint_helpers(lifeguard.application_policies[]) TO pg_monitor;
+REVOKE EXECUTE ON FUNCTION lifeguard.lint_helpers(lifeguard.application_policies[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lifeguard.lint_helpers(lifeguard.application_policies[]) TO pg_monitor;

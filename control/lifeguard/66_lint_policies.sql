@@ -1,13 +1,13 @@
 -- Lints of what a policy says: volatile functions, metadata that its user edits, writes without a condition, policies that compete.
 
 -- As a key user_metadata stands in a literal; the column of auth.users does not.
-CREATE FUNCTION lifeguard.use_app_metadata(expression text) RETURNS text
+CREATE FUNCTION lifeguard.with_app_metadata(expression text) RETURNS text
 LANGUAGE sql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT string_agg(regexp_replace(CASE WHEN piece ~ '^''' THEN regexp_replace(piece, '\muser_metadata\M', 'app_metadata', 'g') ELSE piece END,
                                    '\mraw_user_meta_data\M', 'raw_app_meta_data', 'g'), '' ORDER BY place)
     FROM unnest(lifeguard.split_expression(expression)) WITH ORDINALITY AS p(piece, place)
 $$;
-COMMENT ON FUNCTION lifeguard.use_app_metadata(text) IS
+COMMENT ON FUNCTION lifeguard.with_app_metadata(text) IS
 'The expression with the metadata that only the server writes in the place of the user''s.';
 
 CREATE FUNCTION lifeguard.lint_policies(policies lifeguard.application_policies[], subjects lifeguard.policy_subjects[])
@@ -102,7 +102,7 @@ SELECT 'trusts_user_metadata', 'critical', p.relation, p.object,
                  'which every user writes for himself when he updates his account.'),
        concat_ws(' ', string_agg(DISTINCT regexp_replace(regexp_replace(pg_get_functiondef(m.function), '\muser_metadata\M', 'app_metadata', 'g'), '\mraw_user_meta_data\M', 'raw_app_meta_data', 'g') || ';', ' '),
                  CASE WHEN bool_or(m.function IS NULL) THEN
-                   lifeguard.alter_policy(p.quoted_name, p.relation_name, lifeguard.use_app_metadata(p.condition), lifeguard.use_app_metadata(p.check_condition)) END)
+                   lifeguard.alter_policy(p.quoted_name, p.relation_name, lifeguard.with_app_metadata(p.condition), lifeguard.with_app_metadata(p.check_condition)) END)
   FROM metadata m JOIN policies p USING (policy)
  GROUP BY p.policy, p.relation, p.object, p.quoted_name, p.relation_name, p.condition, p.check_condition
 UNION ALL

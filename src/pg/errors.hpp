@@ -39,6 +39,7 @@ constexpr int no_such_source = sqlstate("LG302");
 constexpr int broken_source = sqlstate("LG303");
 constexpr int unknown_role = sqlstate("LG304");
 constexpr int circular_source = sqlstate("LG305");
+constexpr int no_such_finding = sqlstate("LG313");
 
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");

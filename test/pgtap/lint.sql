@@ -15,24 +15,9 @@ CREATE ROLE lint_owner LOGIN;
 CREATE ROLE lint_reader LOGIN IN ROLE pg_monitor;
 GRANT lint_visitor, lint_member, lint_service, "lint ""Odd"", role" TO lint_login;
 
--- lifeguard's helpers by name, where this database does not have them
 CREATE SCHEMA auth;
 CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('request.jwt.claim.sub', true), '')::uuid $$;
 CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
-CREATE PROCEDURE pg_temp.stand_in(signature text, returns text, body text) LANGUAGE plpgsql AS $$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'lifeguard'::regnamespace AND proname = split_part(signature, '(', 1)) THEN
-    EXECUTE format('CREATE FUNCTION lifeguard.%s RETURNS %s LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS %L', signature, returns, body);
-  END IF;
-END $$;
-CALL pg_temp.stand_in('uid()', 'uuid', 'SELECT NULL::uuid');
-CALL pg_temp.stand_in('claims()', 'jsonb', 'SELECT NULL::jsonb');
-CALL pg_temp.stand_in('claim(text)', 'text', 'SELECT NULL::text');
-CALL pg_temp.stand_in('is_admin()', 'boolean', 'SELECT false');
-CALL pg_temp.stand_in('is_member(uuid)', 'boolean', 'SELECT false');
-CALL pg_temp.stand_in('has_permission(uuid, text)', 'boolean', 'SELECT false');
-CALL pg_temp.stand_in('use_members(regclass, name, name)', 'void', 'SELECT');
-
 CREATE VIEW pg_temp.findings AS SELECT * FROM monitoring.lint();
 -- Finds it; runs the remedy; finds it no more. One row of TAP each.
 CREATE FUNCTION pg_temp.mends(lint text, object text) RETURNS SETOF text LANGUAGE plpgsql AS $$
