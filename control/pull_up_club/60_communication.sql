@@ -10,6 +10,8 @@ CREATE TABLE communication.notification_queue (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE communication.notification_queue IS 'outbox: notifications to be sent'$ddl$),
+  ('index', 'communication.notification_queue_by_member',
+   'CREATE INDEX notification_queue_by_member ON communication.notification_queue (user_id)'),
 
   ('table', 'communication.email_notifications', $ddl$
 CREATE TABLE communication.email_notifications (
