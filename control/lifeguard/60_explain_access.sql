@@ -118,26 +118,37 @@ COMMENT ON FUNCTION lifeguard.run_as(name, text, boolean) IS
 
 CREATE FUNCTION lifeguard.try_as(role_name name, claims jsonb, statement text, reads boolean DEFAULT false,
                                  first_role name DEFAULT NULL, first_statement text DEFAULT NULL,
-                                 OUT result text[], OUT state text, OUT message text, OUT context text)
+                                 OUT result text[], OUT state text, OUT message text, OUT second boolean, OUT direct boolean, OUT constrained boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  tried boolean := false;
+  tried   boolean := false;
+  context text;
+  place   text;
 BEGIN
+  second := false;
   PERFORM lifeguard.set_request(claims);
   IF first_statement IS NOT NULL THEN
     PERFORM lifeguard.run_as(first_role, first_statement);
   END IF;
+  second := true;
   result := lifeguard.run_as(role_name, statement, reads);
   tried := true;
   RAISE EXCEPTION USING ERRCODE = 'LG310', MESSAGE = 'taken back';
 EXCEPTION WHEN OTHERS THEN
   IF NOT tried THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, context = PG_EXCEPTION_CONTEXT;
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, context = PG_EXCEPTION_CONTEXT, place = CONSTRAINT_NAME;
+    constrained := place <> '';
+    GET STACKED DIAGNOSTICS place = COLUMN_NAME;
+    constrained := constrained OR place <> '';
+    GET STACKED DIAGNOSTICS place = TABLE_NAME;
+    constrained := constrained AND place <> '';
+    direct := starts_with(context, 'SQL statement "' || statement || '"');
   END IF;
 END $$;
 COMMENT ON FUNCTION lifeguard.try_as(name, jsonb, text, boolean, name, text) IS
 'Runs a statement as a role with these claims (after another one, as another role) and takes everything back. '
-'Returns what run_as() returned, or the SQLSTATE, the message and the context of the error. Raises nothing but a cancelled query.';
+'Returns what run_as() returned, or the SQLSTATE and message of the error; whether it was the second statement''s, direct (not within a function that it called, '
+'as far as the messages are English), and constrained (by a table''s constraint). Raises nothing but a cancelled query.';
 
 -- What is in the way of reading a table as a superuser: planning and reading it evaluates what its owner put there.
 CREATE FUNCTION lifeguard.unsafe_on(relation regclass) RETURNS text
