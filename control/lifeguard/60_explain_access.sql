@@ -2,8 +2,8 @@
 -- subtransaction that is rolled back.
 --
 -- Policies, defaults and indexes hold other people's code, and the caller is mostly a superuser. SET ROLE would not keep such
--- code from RESET ROLE. So it runs inside of a SECURITY DEFINER function that belongs to the role, made for that one call in
--- pg_temp: in there the server refuses both. Made anew each time, because its owner could change it.
+-- code from RESET ROLE. So it runs inside of a SECURITY DEFINER function that belongs to the role, made for the occasion in
+-- pg_temp: in there the server refuses both.
 
 CREATE FUNCTION lifeguard.require_role_switching(role_name name) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -27,15 +27,14 @@ COMMENT ON FUNCTION lifeguard.require_role_switching(name) IS
 -- A request's path is the role's own or the session's, not that of the function which tries it out.
 CREATE FUNCTION lifeguard.search_path_of(role_name name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce((SELECT substr(setting, length('search_path=') + 1)
-                     FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
-                    WHERE s.setrole = to_regrole(quote_ident(role_name)) AND setting LIKE 'search\_path=%'
-                      AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-                    ORDER BY s.setdatabase DESC LIMIT 1),
-                  (SELECT reset_val FROM pg_settings WHERE name = 'search_path'))
+  SELECT substr(setting, length('search_path=') + 1)
+    FROM pg_db_role_setting s, unnest(s.setconfig) AS setting
+   WHERE s.setrole = to_regrole(quote_ident(role_name)) AND setting LIKE 'search\_path=%'
+     AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+   ORDER BY s.setdatabase DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION lifeguard.search_path_of(name) IS
-'The search_path with which a role''s statements are tried: what ALTER ROLE ... SET says, else the session''s own at its start.';
+'The search_path that ALTER ROLE ... SET gives a role in this database; null when there is none, and its statements are tried with the session''s default.';
 
 CREATE FUNCTION lifeguard.set_request(claims jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -75,21 +74,18 @@ COMMENT ON FUNCTION lifeguard.set_request(jsonb) IS
 'Sets, until the (sub)transaction ends, what a request with these claims has set: request.jwt.claims, and app.NAME for claims of such names; '
 'empties request.jwt.claim.* and app.current_tenant_id. Triggers, foreign keys and translated messages are off, as far as the caller may do that.';
 
-CREATE FUNCTION lifeguard.run_as(role_name name, statement text, reads boolean DEFAULT false) RETURNS text[]
+CREATE FUNCTION lifeguard.runner_of(role_name name) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  runner constant text := format('pg_temp.lifeguard_%s', replace(gen_random_uuid()::text, '-', ''));
-  path   constant text := lifeguard.search_path_of(role_name);
-  before constant text := current_setting('role');
-  result text[];
-BEGIN
-  EXECUTE format($make$
-    CREATE FUNCTION %s(statement text, reads boolean, path text) RETURNS text[] LANGUAGE plpgsql SECURITY DEFINER AS $body$
+  role   constant oid := (SELECT oid FROM pg_roles WHERE rolname = role_name);
+  runner constant text := format('lifeguard_as_%s', role);
+  source constant text := $body$
     DECLARE
       result  text[];
       touched bigint;
     BEGIN
-      PERFORM pg_catalog.set_config('search_path', path, true);
+      SET LOCAL search_path TO DEFAULT;
+      PERFORM pg_catalog.set_config('search_path', path, true) WHERE path IS NOT NULL;
       IF reads THEN
         EXECUTE statement INTO result;
         RETURN result;
@@ -97,9 +93,35 @@ BEGIN
       EXECUTE statement;
       GET DIAGNOSTICS touched = ROW_COUNT;
       RETURN ARRAY[touched];
-    END $body$ $make$, runner);
-  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', runner);
-  EXECUTE format('ALTER FUNCTION %s OWNER TO %I', runner, role_name);
+    END $body$;
+  made   pg_proc;
+BEGIN
+  SELECT * INTO made FROM pg_proc WHERE pronamespace = pg_my_temp_schema() AND proname = runner;
+  IF NOT FOUND THEN
+    EXECUTE format('CREATE FUNCTION pg_temp.%I(statement text, reads boolean, path text) RETURNS text[] LANGUAGE plpgsql SECURITY DEFINER AS %L', runner, source);
+    EXECUTE format('REVOKE ALL ON FUNCTION pg_temp.%I FROM PUBLIC', runner);
+    EXECUTE format('ALTER FUNCTION pg_temp.%I OWNER TO %I', runner, role_name);
+  -- the role may have changed what is its own, for us to run it
+  ELSIF NOT (made.prosecdef AND made.proowner = role AND made.prosrc = source AND made.proconfig IS NULL AND made.prosupport = 0
+             AND made.prolang = (SELECT oid FROM pg_language WHERE lanname = 'plpgsql') AND made.proargtypes = '25 16 25' AND made.proargdefaults IS NULL)
+        OR (SELECT count(*) FROM pg_proc WHERE pronamespace = pg_my_temp_schema() AND proname = runner) > 1 THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG311', MESSAGE = format('pg_temp.%I is not as it was made', runner), DETAIL = jsonb_build_object('role', role_name),
+      HINT = 'Code of this role has changed it. Find out which, before you go on.';
+  END IF;
+  RETURN format('pg_temp.%I', runner);
+END $$;
+COMMENT ON FUNCTION lifeguard.runner_of(name) IS
+'The function in pg_temp that runs one statement with the rights of a role, which it cannot leave; made where it is not there yet. '
+'Raises LG311 when it was tampered with.';
+
+CREATE FUNCTION lifeguard.run_as(role_name name, statement text, reads boolean DEFAULT false) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  runner constant text := lifeguard.runner_of(role_name);
+  path   constant text := lifeguard.search_path_of(role_name);
+  before constant text := current_setting('role');
+  result text[];
+BEGIN
   -- the setting is for those who ask for it by name; the rights come from the runner
   BEGIN
     PERFORM set_config('role', role_name, true);
@@ -245,7 +267,8 @@ BEGIN
   EXCEPTION WHEN insufficient_privilege THEN   -- inside of somebody's SECURITY DEFINER function
     NULL;
   END;
-  PERFORM set_config('search_path', path, true);
+  SET LOCAL search_path TO DEFAULT;
+  PERFORM set_config('search_path', path, true) WHERE path IS NOT NULL;
   EXECUTE format('SELECT %s($1, $2)', policy) INTO passes USING old_row, new_values;
   passes := coalesce(passes, false);
   RAISE EXCEPTION USING ERRCODE = 'LG310', MESSAGE = 'taken back';

@@ -555,7 +555,7 @@ DECLARE
   finished   boolean := false;
 BEGIN
   PERFORM lifeguard.set_request(NULL);
-  PERFORM lifeguard.run_as(current_user, 'SELECT');   -- makes the temporary schema once; each time anew would cost every cached plan
+  PERFORM lifeguard.runner_of(r.name) FROM (SELECT DISTINCT t.role_name FROM lifeguard.tried_roles() AS t) AS r(name);   -- not anew for each cell
 
   -- who is an admin, by what is registered; where nobody is one, somebody is made one
   IF to_regclass('lifeguard.identity_sources') IS NOT NULL THEN
@@ -582,9 +582,10 @@ BEGIN
 
   kin := lifeguard.owner_columns();
   FOR relation IN SELECT * FROM lifeguard.tried_tables(relations) LOOP
+    reader := lifeguard.reader_of(relation);
+    PERFORM lifeguard.runner_of(reader) WHERE reader IS NOT NULL;
     BEGIN
       finished := false;
-      reader := lifeguard.reader_of(relation);
       columns := ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped ORDER BY attnum);
       SELECT * INTO owner FROM lifeguard.owner_of(relation, kin);
       SELECT * INTO trial FROM lifeguard.trial_row(relation, owner.subject, owner.own_column, owner.via, owner.via_key, owner.via_user, owner.via_condition, admins);
