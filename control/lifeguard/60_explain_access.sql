@@ -193,14 +193,23 @@ COMMENT ON FUNCTION lifeguard.unsafe_on(regclass) IS
 'A function, operator or type of a role that is no superuser, which reading or writing the table would evaluate; null when there is none.';
 
 CREATE FUNCTION lifeguard.reader_of(relation regclass) RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT r.rolname
-    FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
-    JOIN pg_roles r ON r.oid = o.oid AND (NOT c.relforcerowsecurity OR o.rolsuper OR o.rolbypassrls) AND pg_has_role(o.oid, 'MEMBER')
-                    OR r.rolname = current_user AND (r.rolsuper OR r.rolbypassrls)
-   WHERE c.oid = relation AND (NOT r.rolsuper OR lifeguard.unsafe_on(relation) IS NULL)
-   ORDER BY r.oid <> o.oid LIMIT 1
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  candidate record;
+BEGIN
+  FOR candidate IN
+    SELECT r.rolname AS name, r.rolsuper AS super
+      FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
+      JOIN pg_roles r ON r.oid = o.oid AND (NOT c.relforcerowsecurity OR o.rolsuper OR o.rolbypassrls) AND pg_has_role(o.oid, 'MEMBER')
+                      OR r.rolname = current_user AND (r.rolsuper OR r.rolbypassrls)
+     WHERE c.oid = relation ORDER BY r.oid <> o.oid
+  LOOP
+    IF NOT candidate.super OR lifeguard.unsafe_on(relation) IS NULL THEN
+      RETURN candidate.name;
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END $$;
 COMMENT ON FUNCTION lifeguard.reader_of(regclass) IS
 'As whom a table is read past its row security: its owner where he is not subject to it, else the caller; '
 'never a superuser where that would run code of somebody with fewer rights. Null when there is nobody.';
@@ -324,8 +333,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(why.reason IS NULL, true),
          CASE WHEN why.reason IS NOT NULL THEN why.reason WHEN c.relforcerowsecurity THEN 'on, and forced upon the owner' ELSE 'on' END
     FROM pg_class c, pg_roles r,
-         LATERAL (SELECT CASE WHEN c.relkind = 'f' THEN 'a foreign table has none'
-                              WHEN c.relkind = 'm' THEN 'a materialized view has none: it holds what its owner saw when it was refreshed'
+         LATERAL (SELECT CASE WHEN c.relkind = 'f' THEN 'none on a foreign table'
+                              WHEN c.relkind = 'm' THEN 'none on a materialized view: it holds what its owner saw when it was refreshed'
                               WHEN NOT c.relrowsecurity THEN 'off: every row is open to who has the privilege'
                               WHEN r.rolsuper THEN format('bypassed: %I is a superuser', r.rolname)
                               WHEN r.rolbypassrls THEN format('bypassed: %I has BYPASSRLS', r.rolname)
@@ -442,7 +451,7 @@ BEGIN
       verdict := format('%s is not granted to %I', phase.privilege, role_name);
     ELSE
       passes := missing = '{}';
-      verdict := format('granted on %s only', (SELECT string_agg(quote_ident(c), ', ') FROM unnest(granted) AS c))
+      verdict := format('%s is granted on %s only', phase.privilege, (SELECT string_agg(quote_ident(c), ', ') FROM unnest(granted) AS c))
               || CASE WHEN passes THEN '' ELSE format('; not on %s', (SELECT string_agg(quote_ident(c), ', ') FROM unnest(missing) AS c)) END;
     END IF;
     IF NOT phase.own THEN
@@ -644,7 +653,7 @@ BEGIN
   kind := 'summary';
   name := action;
   passes := CASE WHEN NOT told THEN NULL WHEN decided IS NOT NULL THEN false WHEN has_row OR NOT security.asked THEN true END;
-  verdict := format('%s: %s', action, coalesce(decided, CASE WHEN security.asked THEN allowed_by ELSE format('allowed; row security is %s', security.verdict) END || afterwards));
+  verdict := format('%s: %s', action, coalesce(decided, CASE WHEN security.asked THEN allowed_by ELSE format('allowed; row security: %s', security.verdict) END || afterwards));
   RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION monitoring.explain_access(regclass, text, jsonb, name, jsonb) IS

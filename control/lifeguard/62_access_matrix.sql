@@ -234,7 +234,7 @@ COMMENT ON FUNCTION lifeguard.owner_columns() IS 'The names of columns that poli
 
 CREATE FUNCTION lifeguard.look_into(relation regclass, query text) RETURNS text[]
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT t.result FROM lifeguard.try_as(lifeguard.reader_of(relation), NULL, query, true) AS t WHERE lifeguard.reader_of(relation) IS NOT NULL
+  SELECT t.result FROM (SELECT lifeguard.reader_of(relation) OFFSET 0) AS r(reader), lifeguard.try_as(reader, NULL, query, true) AS t WHERE reader IS NOT NULL
 $$;
 COMMENT ON FUNCTION lifeguard.look_into(regclass, text) IS
 'What a query of a table returns as text[], read past its row security (lifeguard.reader_of); null when it fails or there is nobody to read it.';
