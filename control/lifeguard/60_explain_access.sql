@@ -50,7 +50,7 @@ BEGIN
   END LOOP;
   PERFORM set_config('row_security', 'on', true);
   IF current_setting('lock_timeout') = '0' THEN
-    PERFORM set_config('lock_timeout', '2s', true);
+    PERFORM set_config('lock_timeout', '500ms', true);
   END IF;
   -- a setting that is not there is left so: it could not be taken away again
   FOR setting IN
@@ -233,7 +233,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            LATERAL (SELECT t.typelem WHERE t.typelem <> 0 UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0
                     UNION ALL SELECT rngsubtype FROM pg_range WHERE t.oid IN (rngtypid, rngmultitypid)
                     UNION ALL SELECT atttypid FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) AS part(type))
-  SELECT format_type(type, NULL) FROM inside WHERE nested AND EXISTS (SELECT FROM pg_constraint WHERE contypid = type) LIMIT 1
+  SELECT format_type(type, NULL) FROM inside WHERE nested AND EXISTS (SELECT FROM pg_constraint WHERE contypid = type AND contype = 'c') LIMIT 1
 $$;
 COMMENT ON FUNCTION lifeguard.checked_while_parsed(regclass, oid) IS
 'A domain whose CHECK might run, with the caller''s rights, when the expression of a policy or default is parsed again; null when there is none.';
