@@ -100,6 +100,28 @@ INSERT INTO access.items VALUES (1, 1);
 INSERT INTO access.members VALUES ('00000000-0000-4000-8000-0000000000a1', '00000000-0000-4000-8000-000000000002');
 INSERT INTO access.projects (org) VALUES ('00000000-0000-4000-8000-0000000000a1');
 SELECT * FROM access.matrix('access.orders', 'access.items', 'access.projects') WHERE persona <> 'service';
+-- an organization that a helper is asked about: its registered members
+SET ROLE access_owner;
+CREATE FUNCTION access.is_member(organization uuid) RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT EXISTS (SELECT FROM access.members WHERE member = access.uid() AND org = organization) $$;
+CREATE FUNCTION access.user_organizations() RETURNS uuid[] LANGUAGE sql STABLE AS $$ SELECT ARRAY(SELECT org FROM access.members WHERE member = access.uid()) $$;
+CREATE TABLE access.plans (id int PRIMARY KEY, organization_id uuid);
+CREATE TABLE access.tasks (id int PRIMARY KEY, organization_id uuid);
+ALTER TABLE access.plans ENABLE ROW LEVEL SECURITY;
+ALTER TABLE access.tasks ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON access.plans USING (access.is_member(organization_id));
+CREATE POLICY p ON access.tasks USING (organization_id = ANY ((SELECT access.user_organizations())::uuid[]));
+GRANT SELECT, INSERT, UPDATE, DELETE ON access.plans, access.tasks TO access_user;
+RESET ROLE;
+SELECT * FROM access.matrix('access.plans', 'access.tasks') WHERE persona IN ('owner', 'other member');
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_depend WHERE objid = 'lifeguard.identity_sources'::regclass AND deptype = 'e') THEN
+    EXECUTE $call$SELECT lifeguard.use_members('access.members', 'member', 'org')$call$;
+  ELSE
+    INSERT INTO lifeguard.identity_sources VALUES (2, 'members', 'access.members', 'member', 'org', NULL, NULL, NULL);
+  END IF;
+END $$;
+SELECT * FROM access.matrix('access.plans', 'access.tasks') WHERE persona IN ('owner', 'other member');
 -- said by hand
 INSERT INTO monitoring.access_owners (relation, own_column) VALUES ('access.badges', 'name');
 SELECT * FROM access.matrix('access.badges') WHERE persona = 'owner';
@@ -220,7 +242,7 @@ DELETE FROM monitoring.access_owners;
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM pg_depend WHERE objid = 'lifeguard.identity_sources'::regclass AND deptype = 'e') THEN
-    DELETE FROM lifeguard.identity_sources WHERE relation = 'access.admins'::regclass;
+    DELETE FROM lifeguard.identity_sources WHERE relation IN ('access.admins'::regclass, 'access.members'::regclass);
   ELSE
     DROP TABLE lifeguard.identity_sources;
   END IF;

@@ -458,13 +458,13 @@ BEGIN
           OR NOT CASE command WHEN 'DELETE' THEN has_table_privilege(role_name, relation, command) ELSE has_any_column_privilege(role_name, relation, command) END
           OR command <> 'INSERT' AND readable = '{}';
 
-  -- the row: by its key; where that may not be read, by what may; without a key, by its place
+  -- the row: by its place; where only columns may be read, by its key or by what there is
   IF place IS NULL THEN
     condition := 'false';
-  ELSIF keys <> '{}' AND (keys <@ readable OR readable = '{}') THEN
-    condition := (SELECT string_agg(format('%I OPERATOR(pg_catalog.=) %s', k, literals[array_position(names, k)]), ' AND ') FROM unnest(keys) AS k);
-  ELSIF keys = '{}' AND has_table_privilege(role_name, relation, 'SELECT') OR readable = '{}' THEN
+  ELSIF readable = '{}' OR has_table_privilege(role_name, relation, 'SELECT') THEN
     condition := place;
+  ELSIF keys <> '{}' AND keys <@ readable THEN
+    condition := (SELECT string_agg(format('%I OPERATOR(pg_catalog.=) %s', k, literals[array_position(names, k)]), ' AND ') FROM unnest(keys) AS k);
   ELSE
     condition := (SELECT string_agg(CASE literals[array_position(names, k)] WHEN 'NULL' THEN format('%I IS NULL', k)
                                       ELSE format('pg_catalog.format(''%%s'', %I) OPERATOR(pg_catalog.=) %s', k, literals[array_position(names, k)]) END, ' AND ') FROM unnest(readable) AS k);
@@ -669,9 +669,6 @@ REVOKE EXECUTE ON FUNCTION monitoring.test_rls_policies(regclass[]) FROM PUBLIC;
 
 CREATE FUNCTION monitoring.remember_access(relations regclass[] DEFAULT NULL, OUT new bigint, OUT changed bigint, OUT gone bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  cell record;
-  seen jsonb := '{}';
 BEGIN
   INSERT INTO monitoring.access_owners AS o
   SELECT t, f.subject, f.own_column, f.via, f.via_key, f.via_user, f.via_condition, false
@@ -681,23 +678,19 @@ BEGIN
     SET subject = excluded.subject, own_column = excluded.own_column, via = excluded.via, via_key = excluded.via_key, via_user = excluded.via_user, via_condition = excluded.via_condition
   WHERE NOT o.by_hand;
 
-  new := 0;
-  changed := 0;
-  FOR cell IN SELECT * FROM monitoring.test_rls_policies(relations) LOOP
-    seen := seen || jsonb_build_object(concat_ws('/', cell.relation::oid, cell.role_name, cell.persona, cell.command), true);
-    IF cell.expected IS NULL THEN
-      new := new + 1;
-    ELSIF cell.expected <> cell.outcome THEN
-      changed := changed + 1;
-    END IF;
+  WITH cells AS MATERIALIZED (SELECT * FROM monitoring.test_rls_policies(relations)),
+  kept AS (
     INSERT INTO monitoring.access_expectations AS e (relation, role_name, persona, command, outcome)
-    VALUES (cell.relation, cell.role_name, cell.persona, cell.command, cell.outcome)
+    SELECT c.relation, c.role_name, c.persona, c.command, c.outcome FROM cells c
     ON CONFLICT ON CONSTRAINT access_expectations_pkey
-    DO UPDATE SET outcome = excluded.outcome, remembered_at = now() WHERE e.outcome <> excluded.outcome;
-  END LOOP;
-  DELETE FROM monitoring.access_expectations e
-   WHERE (relations IS NULL OR e.relation = ANY (relations)) AND NOT seen ? concat_ws('/', e.relation::oid, e.role_name, e.persona, e.command);
-  GET DIAGNOSTICS gone = ROW_COUNT;
+    DO UPDATE SET outcome = excluded.outcome, remembered_at = now() WHERE e.outcome <> excluded.outcome),
+  dropped AS (
+    DELETE FROM monitoring.access_expectations e
+     WHERE (relations IS NULL OR e.relation = ANY (relations))
+       AND NOT EXISTS (SELECT FROM cells c WHERE c.relation = e.relation AND c.role_name = e.role_name AND c.persona = e.persona AND c.command = e.command)
+    RETURNING 1)
+  SELECT count(*) FILTER (WHERE c.expected IS NULL), count(*) FILTER (WHERE c.expected <> c.outcome), (SELECT count(*) FROM dropped)
+    INTO new, changed, gone FROM cells c;
 END $$;
 COMMENT ON FUNCTION monitoring.remember_access(regclass[]) IS
 'Takes the access matrix of these tables (null: of all) as what is expected from now on; how many cells are new, changed and gone. Notes stay. Rights and errors as monitoring.test_rls_policies().';
