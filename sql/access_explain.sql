@@ -177,6 +177,18 @@ SELECT verdict FROM monitoring.explain_access('access.parts_1', 'update', '{"id"
 SELECT kind, name, passes, verdict FROM monitoring.explain_access('access.as_owner', 'delete', '{"id": 1}', 'access_member');
 SELECT kind, name, passes, verdict FROM monitoring.explain_access('access.as_caller', 'delete', NULL, 'access_member');
 SELECT kind, name, passes, verdict FROM monitoring.explain_access('access.kept', 'select', '{"id": 1}', 'access_member');
+-- a view writes to one of its tables and reads the others; or its trigger does
+SET ROLE access_owner;
+CREATE VIEW access.joined WITH (security_invoker) AS SELECT (SELECT max(a) FROM access.keyless) AS m, p.* FROM access.parts p WHERE EXISTS (SELECT FROM access.notes n WHERE n.id = p.id);
+CREATE VIEW access.outer WITH (security_invoker) AS SELECT * FROM access.joined;
+CREATE FUNCTION access.instead() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE VIEW access.triggered AS SELECT 1 AS id;
+CREATE TRIGGER t INSTEAD OF DELETE ON access.triggered FOR EACH ROW EXECUTE FUNCTION access.instead();
+GRANT ALL ON access.joined, access.outer, access.triggered TO access_member;
+RESET ROLE;
+SELECT name, passes, verdict FROM monitoring.explain_access('access.outer', 'delete', NULL, 'access_member') WHERE kind IN ('view', 'base table', 'summary');
+SELECT name, passes, verdict FROM monitoring.explain_access('access.triggered', 'delete', NULL, 'access_member') WHERE kind IN ('view', 'base table', 'summary');
+SELECT name, passes, verdict FROM monitoring.explain_access('access.triggered', 'insert', NULL, 'access_member') WHERE kind IN ('view', 'base table', 'summary');
 
 -- arguments; who may
 \set VERBOSITY default

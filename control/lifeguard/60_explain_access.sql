@@ -364,6 +364,7 @@ DECLARE
   policy     record;
   judged     record;
   base       record;
+  written    oid;                  -- the table that a view writes to
   granted    name[];
   missing    name[];
   reads      boolean;              -- the command reads the row too, so that SELECT policies are asked
@@ -480,13 +481,20 @@ BEGIN
       INTO base FROM (SELECT 1) AS one LEFT JOIN pg_options_to_table(target.reloptions) ON option_name = 'security_invoker';
     verdict := CASE WHEN base.invoker THEN format('with security_invoker: its tables are asked as %I', role_name)
                     ELSE format('without security_invoker: its tables are asked as its owner, %s', target.relowner::regrole) END;
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = relation AND tgtype & 64 <> 0 AND tgtype & CASE action WHEN 'INSERT' THEN 4 WHEN 'UPDATE' THEN 16 WHEN 'DELETE' THEN 8 ELSE 0 END <> 0) THEN
+      verdict := verdict || format('; a trigger does what %s does', action);
+      told := false;
+    ELSE
+      -- a view that can be written has one table in its FROM, which comes first
+      written := (SELECT m[1]::oid FROM pg_rewrite w, regexp_matches(w.ev_action::text, ':relid (\d+)', 'g') WITH ORDINALITY AS r(m, n)
+                   WHERE w.ev_class = relation AND w.ev_type = '1' AND m[1]::oid NOT IN (0, relation) ORDER BY n LIMIT 1);
+    END IF;
     IF action <> 'SELECT' AND (pg_relation_is_updatable(relation, true) & CASE action WHEN 'INSERT' THEN 8 WHEN 'UPDATE' THEN 4 ELSE 16 END) = 0 THEN
       passes := false;
       verdict := verdict || format('; it takes no %s', action);
       decided := coalesce(decided, format('the view takes no %s', action));
     END IF;
     RETURN NEXT;
-    allowed_by := format('what its tables let through to %I', base.reader);
     FOR judged IN
       SELECT DISTINCT d.refobjid::regclass AS relation
         FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
@@ -495,7 +503,7 @@ BEGIN
     LOOP
       FOR kind, name, roles, expression, passes, verdict IN
         SELECT e.kind, e.name, e.roles, e.expression, e.passes, e.verdict
-          FROM monitoring.explain_access(judged.relation, CASE WHEN action = 'SELECT' OR pg_relation_is_updatable(judged.relation, true) = 0 THEN 'SELECT' ELSE action END,
+          FROM monitoring.explain_access(judged.relation, CASE WHEN judged.relation = written THEN action ELSE 'SELECT' END,
                                          NULL, base.reader, claims) AS e ORDER BY e.step
       LOOP
         CONTINUE WHEN kind = 'schema';   -- a view looks its tables up by no name
@@ -517,7 +525,10 @@ BEGIN
     roles := NULL;
     expression := NULL;
     passes := CASE WHEN decided IS NOT NULL THEN false WHEN told THEN true END;
-    verdict := format('%s: %s', action, coalesce(decided, allowed_by || CASE WHEN row_key IS NOT NULL THEN '; ask about the table to have a row judged' ELSE '' END));
+    verdict := format('%s: %s', action, coalesce(decided, CASE WHEN told THEN format('allowed: its tables let %I through', base.reader)
+                                                              WHEN action <> 'SELECT' AND written IS NULL THEN 'decided by a trigger of the view'
+                                                              ELSE format('decided by its tables, asked as %I', base.reader)
+                                                                   || CASE WHEN row_key IS NOT NULL THEN '; ask about the table to have a row judged' ELSE '' END END));
     RETURN NEXT;
     RETURN;
   END IF;

@@ -402,7 +402,7 @@ BEGIN
                     coalesce((SELECT format('pg_catalog.jsonb_build_object(%s)::text', string_agg(format('%L, lifeguard_row.%I', k, k), ', ')) FROM unnest(key_list) AS k HAVING count(*) > 0), 'NULL'),
                     (SELECT string_agg(format(', pg_catalog.format(''%%L'', lifeguard_row.%I)', attname), '' ORDER BY attnum) FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped),
                     relation);
-  sorted := format(' ORDER BY %s LIMIT 1', coalesce((SELECT string_agg(format('lifeguard_row.%I', k), ', ') FROM unnest(key_list) AS k), 'lifeguard_row.ctid'));
+  sorted := format(' ORDER BY %s LIMIT 1 FOR UPDATE OF lifeguard_row SKIP LOCKED', coalesce((SELECT string_agg(format('lifeguard_row.%I', k), ', ') FROM unnest(key_list) AS k), 'lifeguard_row.ctid'));
 
   IF subject IS NOT NULL THEN
     found := lifeguard.look_into(relation, 'SELECT ARRAY[' || whose || columns || format('%s <> ALL (%L)', whose, admins) || sorted);
