@@ -14,6 +14,10 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LG310', MESSAGE = format('there is no role %s', coalesce(quote_ident(role_name), 'NULL')),
       DETAIL = jsonb_build_object('role', role_name), HINT = 'SELECT rolname FROM pg_roles; lists them.';
   END IF;
+  IF current_setting('transaction_read_only')::boolean THEN
+    RAISE EXCEPTION USING ERRCODE = 'read_only_sql_transaction', MESSAGE = 'access cannot be tried in a read-only transaction, nor on a standby',
+      HINT = 'It is tried with functions in pg_temp, which are taken back.';
+  END IF;
   IF NOT (caller.rolsuper OR caller.rolbypassrls AND pg_has_role(role_name, 'MEMBER')) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG311',
       MESSAGE = format('%I may not look past row security and act as %I', current_user, role_name),
@@ -22,7 +26,7 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION lifeguard.require_role_switching(name) IS
-'Nothing, when the caller may look past row security and act as the role. Raises LG310 (no such role), LG311 (he may not).';
+'Nothing, when the caller may look past row security and act as the role. Raises LG310 (no such role), LG311 (he may not), 25006 (read-only).';
 
 -- A request's path is the role's own or the session's, not that of the function which tries it out.
 CREATE FUNCTION lifeguard.search_path_of(role_name name) RETURNS text
@@ -179,13 +183,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
        parts(class, id) AS (SELECT 'pg_class'::regclass, id::oid FROM tree
                  UNION SELECT 'pg_class', indexrelid FROM pg_index WHERE indrelid IN (SELECT id FROM tree)
                  UNION SELECT 'pg_constraint', oid FROM pg_constraint WHERE conrelid IN (SELECT id FROM tree)
+                 UNION SELECT 'pg_rewrite', oid FROM pg_rewrite WHERE ev_class IN (SELECT id FROM tree)
                  UNION SELECT 'pg_statistic_ext', oid FROM pg_statistic_ext WHERE stxrelid IN (SELECT id FROM tree)
                  UNION SELECT 'pg_attrdef', oid FROM pg_attrdef WHERE adrelid IN (SELECT id FROM tree))
   SELECT format('%s of %s', pg_describe_object(d.refclassid, d.refobjid, 0), owner::regrole)
-    FROM parts p JOIN pg_depend d ON d.classid = p.class AND d.objid = p.id,
+    FROM (SELECT d.refclassid, d.refobjid FROM parts p JOIN pg_depend d ON d.classid = p.class AND d.objid = p.id UNION ALL SELECT 'pg_class'::regclass, relation) AS d,
          LATERAL (SELECT proowner FROM pg_proc WHERE d.refclassid = 'pg_proc'::regclass AND oid = d.refobjid
                   UNION ALL SELECT oprowner FROM pg_operator WHERE d.refclassid = 'pg_operator'::regclass AND oid = d.refobjid
-                  UNION ALL SELECT typowner FROM pg_type WHERE d.refclassid = 'pg_type'::regclass AND oid = d.refobjid AND typtype IN ('c', 'd')) AS o(owner)
+                  UNION ALL SELECT typowner FROM pg_type WHERE d.refclassid = 'pg_type'::regclass AND oid = d.refobjid AND typtype IN ('c', 'd')
+                  UNION ALL SELECT relowner FROM pg_class WHERE d.refclassid = 'pg_class'::regclass AND oid = d.refobjid AND relkind IN ('v', 'f')) AS o(owner)
    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE oid = owner AND rolsuper)
    LIMIT 1
 $$;
@@ -307,7 +313,7 @@ BEGIN
     LEFT JOIN LATERAL (WITH RECURSIVE d(id) AS (SELECT t.oid UNION SELECT b.typbasetype FROM d JOIN pg_type b ON b.oid = d.id WHERE b.typbasetype <> 0)
                        SELECT d.id FROM d JOIN pg_type b ON b.oid = d.id WHERE b.typbasetype = 0) AS base ON true;
   SELECT * INTO found FROM lifeguard.try_as(reader, NULL,
-    format('SELECT array_agg(one.row) FROM (SELECT lifeguard_row::text AS row FROM %s AS lifeguard_row WHERE %s LIMIT 2) AS one', relation, condition), true);
+    format('SELECT array_agg(one.row) FROM (SELECT (lifeguard_row.*)::text AS row FROM %s AS lifeguard_row WHERE %s LIMIT 2) AS one', relation, condition), true);
   row_text := found.result[1];
   matches := coalesce(cardinality(found.result), 0);
   failure := found.message;
