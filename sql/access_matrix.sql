@@ -202,6 +202,8 @@ CREATE TABLE access.keyless (buyer uuid, n int);
 INSERT INTO access.keyless VALUES ('00000000-0000-4000-8000-000000000002', 1), ('00000000-0000-4000-8000-000000000003', 1);
 CREATE TABLE access.nowhere (id int NOT NULL, buyer uuid) PARTITION BY LIST (id);
 CREATE TABLE access.picky (id int PRIMARY KEY CHECK (id > 1000 AND id % 7 = 3), buyer uuid);
+CREATE TABLE access.bounded (id int PRIMARY KEY, buyer uuid, week date NOT NULL, until date NOT NULL, month text NOT NULL, kind text NOT NULL DEFAULT 'it''s', n int NOT NULL, cap int, email varchar(40) NOT NULL,
+  CHECK (extract(isodow FROM week) = 1 AND until = week + 6), CHECK (month ~ '^\d{4}-\d\d$'), CHECK (kind <> 'it''s' OR cap IS NOT NULL), CHECK (n BETWEEN 1500 AND 1600 AND n < cap), CHECK (email LIKE '%@%.%'));
 CREATE TABLE access.nothing ();
 ALTER TABLE access."odd ""ta'ble%s" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE access.parts ENABLE ROW LEVEL SECURITY;
@@ -209,9 +211,9 @@ ALTER TABLE access.keyless ENABLE ROW LEVEL SECURITY;
 CREATE POLICY p ON access."odd ""ta'ble%s" USING ("Buyer's" = access.uid());
 CREATE POLICY p ON access.parts USING (buyer = access.uid());
 CREATE POLICY p ON access.keyless USING (buyer = access.uid());
-GRANT SELECT, INSERT, UPDATE, DELETE ON access."odd ""ta'ble%s", access.parts, access.keyless, access.nowhere, access.picky, access.nothing TO access_user;
+GRANT SELECT, INSERT, UPDATE, DELETE ON access."odd ""ta'ble%s", access.parts, access.keyless, access.nowhere, access.picky, access.bounded, access.nothing TO access_user;
 RESET ROLE;
-SELECT * FROM access.matrix('access."odd ""ta''ble%s"', 'access.parts', 'access.keyless', 'access.nowhere', 'access.picky', 'access.nothing') WHERE persona IN ('anonymous', 'owner', 'other member');
+SELECT * FROM access.matrix('access."odd ""ta''ble%s"', 'access.parts', 'access.keyless', 'access.nowhere', 'access.picky', 'access.bounded', 'access.nothing') WHERE persona IN ('anonymous', 'owner', 'other member');
 SELECT last_value, is_called FROM access."odd ""ta'ble%s_s_seq";
 
 -- by default: who has grants; tables with grants or row security; none of the system's or of extensions

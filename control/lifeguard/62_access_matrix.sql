@@ -271,6 +271,55 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION lifeguard.make_value(oid) IS 'A value of a type, as text.';
 
+CREATE FUNCTION lifeguard.candidates(type oid, expressions text) RETURNS text[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+      WHEN t.typtype = 'd' THEN lifeguard.candidates(t.typbasetype, expressions)
+      WHEN t.typtype = 'e' THEN ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder)
+      WHEN t.typcategory = 'S' THEN ARRAY(SELECT replace(m[1], '''''', '''') FROM regexp_matches(expressions, '''((?:[^'']|'''')*)''', 'g') AS m)
+                                    || ARRAY['x', to_char(now(), 'YYYY-MM'), 'x@example.com', 'https://example.com/x', '']
+      WHEN t.typcategory = 'N' THEN ARRAY(SELECT (m[1]::numeric + d)::text FROM regexp_matches(expressions, '\m(\d{1,9})\M', 'g') AS m, unnest('{0,1,-1}'::int[]) AS d
+                                           WHERE m[1]::numeric + d < 32767)
+                                    || '{1,0,2,10,100}'::text[]
+      WHEN t.typcategory = 'D' AND t.typname !~ '^time(tz)?$' THEN ARRAY[now()::text, date_trunc('week', now())::text, (date_trunc('week', now()) + interval '6 days')::text,
+                                    date_trunc('month', now())::text, (now() + interval '1 day')::text, (now() - interval '1 day')::text]
+      WHEN t.typcategory = 'B' THEN '{true,false}'
+      ELSE ARRAY[lifeguard.make_value(t.oid)] END
+    FROM pg_type t WHERE t.oid = type
+$$;
+COMMENT ON FUNCTION lifeguard.candidates(oid, text) IS 'Values of a type that might pass these CHECK expressions, as text.';
+
+CREATE FUNCTION lifeguard.fit_checks(relation regclass, given jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  places  text;     -- a column's candidates, for each column that a CHECK names
+  results text;
+  checks  text;
+BEGIN
+  SELECT string_agg(format('(VALUES %s) AS %I(%I)', v.list, 'of ' || a.attname, a.attname), ' CROSS JOIN ' ORDER BY a.attnum),
+         string_agg(format('%1$L, CASE WHEN %1$I IS NOT NULL THEN pg_catalog.format(''%%s'', %1$I) END', a.attname), ', ' ORDER BY a.attnum)
+    INTO places, results
+    FROM (SELECT attnum, string_agg(pg_get_constraintdef(c.oid), ' ') AS expressions
+            FROM pg_constraint c, unnest(c.conkey) AS attnum WHERE c.conrelid = relation AND c.contype = 'c' GROUP BY 1) AS k
+    JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = k.attnum AND a.attgenerated = ''
+    LEFT JOIN pg_attrdef d ON d.adrelid = relation AND d.adnum = a.attnum
+         AND NOT EXISTS (SELECT FROM pg_depend p JOIN pg_class q ON q.oid = p.refobjid AND q.relkind = 'S'
+                          WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_class'::regclass),
+    LATERAL (SELECT string_agg(format('(%s::%s)', value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY n) AS list
+               FROM (SELECT 1 AS n, quote_literal(given ->> a.attname) AS value WHERE given ? a.attname
+                     UNION ALL SELECT 1, coalesce('(' || pg_get_expr(d.adbin, d.adrelid) || ')', 'NULL') WHERE NOT given ? a.attname AND (d.oid IS NOT NULL OR NOT a.attnotnull)
+                     UNION ALL SELECT 1 + o, quote_literal(value) FROM unnest(lifeguard.candidates(a.atttypid, k.expressions)) WITH ORDINALITY AS l(value, o)
+                                WHERE NOT given ? a.attname) AS c) AS v;
+  SELECT string_agg(format('(%s) IS NOT FALSE', pg_get_expr(conbin, conrelid)), ' AND ') INTO checks FROM pg_constraint WHERE conrelid = relation AND contype = 'c';
+  IF places IS NULL OR checks IS NULL THEN
+    RETURN given;
+  END IF;
+  RETURN jsonb_strip_nulls(coalesce((lifeguard.look_into(relation, format('SELECT ARRAY[pg_catalog.jsonb_build_object(%s)::text] FROM %s WHERE %s LIMIT 1', results, places, checks)))[1]::jsonb, '{}'))
+         || given;
+END $$;
+COMMENT ON FUNCTION lifeguard.fit_checks(regclass, jsonb) IS
+'The given values, and values for the other columns that CHECK constraints name, which together pass all of them; just the given ones where none are found.';
+
 CREATE FUNCTION lifeguard.make_row_statement(relation regclass, given jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -286,7 +335,7 @@ BEGIN
            a.attnotnull OR EXISTS (SELECT FROM pg_type WHERE oid = a.atttypid AND typnotnull) AS needed,
            k.confrelid::regclass AS parent, (SELECT attname FROM pg_attribute WHERE attrelid = k.confrelid AND attnum = k.key) AS parent_key,
            (SELECT (regexp_match(pg_get_constraintdef(c.oid), '''((?:[^'']|'''')*)'''))[1] FROM pg_constraint c
-             WHERE c.contype = 'c' AND (c.conrelid = relation AND c.conkey = ARRAY[a.attnum] OR c.contypid = a.atttypid) LIMIT 1) AS named
+             WHERE c.contype = 'c' AND c.contypid = a.atttypid LIMIT 1) AS named
       FROM pg_attribute a
       LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
       LEFT JOIN LATERAL (SELECT confrelid, confkey[array_position(conkey, a.attnum)] AS key FROM pg_constraint
@@ -309,7 +358,7 @@ BEGIN
               ELSE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)', relation, array_to_string(names, ', '), array_to_string(literals, ', ')) END;
 END $$;
 COMMENT ON FUNCTION lifeguard.make_row_statement(regclass, jsonb) IS
-'An INSERT of a row with the given values; of the rest what must not be null and has no default: from a parent, from a CHECK, by type. Advances no sequence.';
+'An INSERT of a row with the given values; of the rest what must not be null and has no default: from a parent, from a domain''s CHECK, by type. Advances no sequence.';
 
 CREATE FUNCTION lifeguard.make_row(relation regclass, given jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -319,7 +368,7 @@ BEGIN
   IF reader IS NULL THEN
     RETURN 'no row could be made safely: ' || lifeguard.unsafe_on(relation);
   END IF;
-  PERFORM lifeguard.run_as(reader, lifeguard.make_row_statement(relation, given));
+  PERFORM lifeguard.run_as(reader, lifeguard.make_row_statement(relation, lifeguard.fit_checks(relation, given)));
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
   RETURN format('no row could be made: %s', SQLERRM);
