@@ -133,6 +133,9 @@ BEGIN
     NULL;
   END;
   EXECUTE format('SELECT %s($1, $2, $3)', runner) INTO result USING statement, reads, path;
+  -- what ran may have SET a path of its own, which outlasts the functions that pin theirs: nothing must be looked up in it,
+  -- and after SET LOCAL it would come back
+  SET search_path TO pg_catalog, pg_temp;
   IF current_setting('role') <> before THEN
     PERFORM set_config('role', before, true);
   END IF;
@@ -269,7 +272,6 @@ CREATE FUNCTION lifeguard.policy_passes(relation regclass, expression text, row_
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   policy constant text := format('pg_temp.lifeguard_%s', replace(gen_random_uuid()::text, '-', ''));
-  path   constant text := lifeguard.search_path_of(role_name);
 BEGIN
   PERFORM lifeguard.set_request(claims);
   -- parsed here and run there, as a policy is: the role need not be able to name what the policy uses
@@ -277,15 +279,7 @@ BEGIN
                  'SELECT (%s) FROM pg_catalog.unnest(ARRAY[%s]) AS %I; END',
                  policy, expression, row_expression, (SELECT relname FROM pg_class WHERE oid = relation));
   EXECUTE format('ALTER FUNCTION %s OWNER TO %I', policy, role_name);
-  BEGIN
-    PERFORM set_config('role', role_name, true);
-  EXCEPTION WHEN insufficient_privilege THEN   -- inside of somebody's SECURITY DEFINER function
-    NULL;
-  END;
-  SET LOCAL search_path TO DEFAULT;
-  PERFORM set_config('search_path', path, true) WHERE path IS NOT NULL;
-  EXECUTE format('SELECT %s($1, $2)', policy) INTO passes USING old_row, new_values;
-  passes := coalesce(passes, false);
+  passes := coalesce((lifeguard.run_as(role_name, format('SELECT ARRAY[%s(%L, %L)::text]', policy, old_row, new_values), true))[1]::boolean, false);
   RAISE EXCEPTION USING ERRCODE = 'LG310', MESSAGE = 'taken back';
 EXCEPTION WHEN OTHERS THEN
   IF passes IS NULL THEN

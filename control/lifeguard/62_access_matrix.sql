@@ -779,3 +779,22 @@ COMMENT ON FUNCTION monitoring.access_changes(regclass[]) IS
 'Where the access matrix is not what monitoring.remember_access() stored: before is null for a cell that is new, now is null for one that is gone; change says it in words. '
 'Rights and errors as monitoring.test_rls_policies(); LG312 when nothing is remembered.';
 REVOKE EXECUTE ON FUNCTION monitoring.access_changes(regclass[]) FROM PUBLIC;
+
+-- What default privileges have added is taken back: who could put a trigger on these tables would act as the superuser who writes them.
+DO $$
+DECLARE
+  surplus record;
+BEGIN
+  FOR surplus IN
+    SELECT format('TABLE %s', c.oid::regclass) AS object, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role, privilege_type AS privilege
+      FROM pg_class c, aclexplode(relacl)
+     WHERE c.oid = ANY ('{monitoring.access_roles,monitoring.access_expectations,monitoring.access_owners}'::regclass[])
+       AND grantee <> relowner AND NOT (grantee = 'pg_monitor'::regrole AND privilege_type = 'SELECT')
+    UNION ALL
+    SELECT format('FUNCTION %s', p.oid::regprocedure), coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC'), privilege_type
+      FROM pg_proc p, aclexplode(proacl)
+     WHERE pronamespace = 'monitoring'::regnamespace AND proname = ANY ('{explain_access,test_rls_policies,remember_access,access_changes}') AND grantee <> proowner
+  LOOP
+    EXECUTE format('REVOKE %s ON %s FROM %s', surplus.privilege, surplus.object, surplus.role);
+  END LOOP;
+END $$;

@@ -195,6 +195,47 @@ SET client_min_messages = warning;
 SELECT is((SELECT verdict FROM monitoring.explain_access('app.docs', 'delete', '{"id": 1}', 'tap_app') WHERE kind = 'summary'), 'DELETE: allowed by policy p', 'by explain_access, too');
 SELECT is_empty($$SELECT FROM pg_roles WHERE rolname = 'tap_climbed'$$, 'and does not');
 DROP POLICY climbs ON app.docs;
+-- nor by names that are looked up in a path of its own
+CREATE SCHEMA evil AUTHORIZATION tap_owner;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+SET ROLE tap_owner;
+CREATE FUNCTION evil.climb() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM set_config('role', 'none', true);
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    RAISE SQLSTATE '57014' USING MESSAGE = 'climbed';
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  NULL;
+END $$;
+CREATE FUNCTION evil.climbing(a text, b text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.climb(); RETURN a OPERATOR(pg_catalog.<>) b; END $$;
+CREATE OPERATOR evil.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.climbing);
+CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.climbing);
+CREATE FUNCTION evil.format(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.climb(); RETURN pg_catalog.format($1, $2); END $$;
+CREATE FUNCTION evil.format(text, text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.climb(); RETURN pg_catalog.format($1, $2, $3); END $$;
+CREATE FUNCTION evil.current_setting(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.climb(); RETURN pg_catalog.current_setting($1); END $$;
+CREATE FUNCTION evil.set_config(text, text, boolean) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.climb(); RETURN pg_catalog.set_config($1, $2, $3); END $$;
+CREATE FUNCTION evil.strays() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.set_config('search_path', 'evil, pg_catalog', false); RETURN true; END $$;
+CREATE TABLE evil.strayed (id int PRIMARY KEY, owner uuid, x boolean NOT NULL DEFAULT evil.strays());
+ALTER TABLE evil.strayed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON evil.strayed USING (evil.strays());
+GRANT ALL ON evil.strayed TO tap_app;
+RESET ROLE;
+ALTER ROLE tap_app SET search_path = evil, pg_catalog;
+ALTER ROLE tap_owner SET search_path = evil, pg_catalog;
+-- a climb would cancel the query
+SELECT lives_ok($$SELECT FROM monitoring.test_rls_policies('{evil.strayed}')$$, 'the matrix looks nothing up in a path of others');
+INSERT INTO evil.strayed VALUES (1, NULL, true);
+SELECT lives_ok($$SELECT FROM monitoring.test_rls_policies('{evil.strayed}')$$, 'also for a row that is there');
+SELECT is((SELECT verdict FROM monitoring.explain_access('evil.strayed', 'update', '{"id": 1, "x": false}', 'tap_app') WHERE kind = 'summary'), 'UPDATE: allowed by policy p', 'nor does explain_access');
+\set ON_ERROR_STOP 0
+SELECT evil.climb();
+SELECT is(:'SQLSTATE', '57014', 'as it could: whoever looks it up climbs');
+\set ON_ERROR_STOP 1
+SELECT is(current_setting('search_path'), 'public', 'and the session''s path is its own');
+ALTER ROLE tap_app RESET search_path;
+ALTER ROLE tap_owner RESET search_path;
+
 -- what hangs on the table runs as its owner
 CREATE FUNCTION app.hangs(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF current_user NOT IN ('tap_owner', 'tap_app') THEN CREATE ROLE tap_climbed; END IF; RETURN $1; END $$;
 ALTER FUNCTION app.hangs(int) OWNER TO tap_owner;
@@ -226,6 +267,6 @@ SELECT is_empty($$SELECT t FROM unnest('{monitoring.access_roles,monitoring.acce
 
 SELECT * FROM finish();
 SET client_min_messages = error;
-DROP SCHEMA app CASCADE;
+DROP SCHEMA app, evil CASCADE;
 DROP OWNED BY tap_owner, tap_app, tap_group, tap_plain;
 DROP ROLE tap_owner, tap_app, tap_group, tap_plain;
