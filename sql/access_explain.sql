@@ -92,6 +92,9 @@ CREATE POLICY recursive ON access.notes FOR SELECT USING (EXISTS (SELECT FROM ac
 SELECT access.verdict('SELECT', '{"id": 1}', 'access_nobody', 1);
 SELECT access.verdict('SELECT', '{"id": 1}', 'access_member', 2);
 DROP POLICY recursive ON access.notes;
+CREATE POLICY system ON access.notes FOR SELECT USING (tableoid = 'access.notes'::regclass);
+SELECT access.verdict('SELECT', '{"id": 1}', 'access_member', 2);
+DROP POLICY system ON access.notes;
 
 -- what a policy does stays in its trial: settings, rows; the caller's own claims do not come in
 CREATE FUNCTION access.meddles() RETURNS boolean LANGUAGE plpgsql AS $$
@@ -220,6 +223,10 @@ SET ROLE access_bypass;
 SELECT verdict FROM monitoring.explain_access('access.notes', 'select', '{"id": 1}', 'access_member', '{"sub": "00000000-0000-4000-8000-000000000001"}') WHERE kind = 'summary';
 RESET ROLE;
 REVOKE EXECUTE ON FUNCTION monitoring.explain_access FROM access_bypass, access_member;
+
+BEGIN READ ONLY;
+SELECT * FROM monitoring.explain_access('access.notes', 'select', NULL, 'access_member');
+ROLLBACK;
 
 -- within somebody's SECURITY DEFINER function, within savepoints
 CREATE FUNCTION access.nested() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT access.verdict('SELECT', '{"id": 1}', 'access_member', 1) $$;

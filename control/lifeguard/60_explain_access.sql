@@ -612,7 +612,10 @@ BEGIN
               CASE WHEN phase.clause = 'USING' OR action = 'UPDATE' AND new_values = '{}' THEN format('$1::%s', relation) ELSE lifeguard.new_row_expression(relation, action = 'INSERT') END,
               row_text, new_values, role_name, claims);
             passes := judged.passes;
-            verdict := CASE WHEN judged.failure IS NOT NULL THEN format('policy %I fails: %s', policy.name, judged.failure)
+            verdict := CASE WHEN judged.failure IS NOT NULL THEN
+                              CASE WHEN (SELECT concat(polqual, polwithcheck) FROM pg_policy WHERE oid = policy.id) LIKE '%:varattno -%'
+                                THEN format('cannot be told: policy %I uses a system column, and is judged on values alone', policy.name)
+                              ELSE format('policy %I fails: %s', policy.name, judged.failure) END
                             WHEN policy.permissive THEN CASE WHEN passes THEN 'lets this row through' ELSE 'does not let this row through' END
                             ELSE CASE WHEN passes THEN 'has nothing against this row' ELSE CASE phase.clause WHEN 'USING' THEN 'hides this row' ELSE 'refuses this row' END END END;
           END IF;
