@@ -217,7 +217,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM (SELECT 1 AS rank, o.subject, o.own_column, o.via, o.via_key, o.via_user, o.via_condition, 'monitoring.access_owners has it' AS how
             FROM monitoring.access_owners o
            WHERE o.relation = owner_of.relation AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = o.relation AND attname = o.own_column AND NOT attisdropped)
-             AND (o.via IS NULL OR (SELECT count(*) FROM pg_attribute WHERE attrelid = o.via AND attname IN (o.via_key, o.via_user) AND NOT attisdropped) = (CASE WHEN o.via_key = o.via_user THEN 1 ELSE 2 END))
+             AND (o.via IS NULL OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = o.via AND attname = o.via_key AND NOT attisdropped)
+                               AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = o.via AND attname = o.via_user AND NOT attisdropped))
           UNION ALL SELECT 2, f.* FROM lifeguard.find_owner(relation, kin) AS f) AS known
    ORDER BY rank LIMIT 1
 $$;
@@ -295,6 +296,7 @@ DECLARE
   places  text;     -- a column's candidates, for each column that a CHECK names
   results text;
   checks  text;
+  found   text[];
 BEGIN
   SELECT string_agg(format('(VALUES %s) AS %I(%I)', v.list, 'of ' || a.attname, a.attname), ' CROSS JOIN ' ORDER BY a.attnum),
          string_agg(format('%1$L, CASE WHEN %1$I IS NOT NULL THEN pg_catalog.format(''%%s'', %1$I) END', a.attname), ', ' ORDER BY a.attnum)
@@ -314,8 +316,8 @@ BEGIN
   IF places IS NULL OR checks IS NULL THEN
     RETURN given;
   END IF;
-  RETURN jsonb_strip_nulls(coalesce((lifeguard.look_into(relation, format('SELECT ARRAY[pg_catalog.jsonb_build_object(%s)::text] FROM %s WHERE %s LIMIT 1', results, places, checks)))[1]::jsonb, '{}'))
-         || given;
+  found := lifeguard.look_into(relation, format('SELECT ARRAY[pg_catalog.jsonb_build_object(%s)::text] FROM %s WHERE %s LIMIT 1', results, places, checks));
+  RETURN jsonb_strip_nulls(coalesce(found[1]::jsonb, '{}')) || given;
 END $$;
 COMMENT ON FUNCTION lifeguard.fit_checks(regclass, jsonb) IS
 'The given values, and values for the other columns that CHECK constraints name, which together pass all of them; just the given ones where none are found.';
@@ -424,7 +426,8 @@ BEGIN
   given := jsonb_build_object(own_column, found[1]);
 END $$;
 COMMENT ON FUNCTION lifeguard.find_user(regclass, name, regclass, name, name, text[]) IS
-'What a new row of the table needs so that somebody who is no admin owns it: the owner''s column and its value. Where the owner is found by way of another table, a row is made there if need be.';
+'What a new row of the table needs so that somebody who is no admin owns it: the owner''s column and its value. '
+'Where the owner is found by way of another table, a row is made there if need be.';
 
 CREATE FUNCTION lifeguard.claims_of(subject text, id text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -454,10 +457,13 @@ BEGIN
                 ELSE format('(SELECT min(via.%1$I::text) FROM %2$s AS via WHERE via.%3$I OPERATOR(pg_catalog.=) lifeguard_row.%4$I AND via.%1$I::text <> ALL (%5$L) AND (%6$s))',
                             via_user, via, via_key, own_column, admins, coalesce(via_condition, 'true')) END;
   columns := format(', lifeguard_row.ctid::text, lifeguard_row.tableoid::text, %s%s] FROM %s AS lifeguard_row WHERE ',
-                    coalesce((SELECT format('pg_catalog.jsonb_build_object(%s)::text', string_agg(format('%L, lifeguard_row.%I', k, k), ', ')) FROM unnest(key_list) AS k HAVING count(*) > 0), 'NULL'),
-                    (SELECT string_agg(format(', pg_catalog.format(''%%L'', lifeguard_row.%I)', attname), '' ORDER BY attnum) FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped),
+                    coalesce((SELECT format('pg_catalog.jsonb_build_object(%s)::text', string_agg(format('%L, lifeguard_row.%I', k, k), ', '))
+                                FROM unnest(key_list) AS k HAVING count(*) > 0), 'NULL'),
+                    (SELECT string_agg(format(', pg_catalog.format(''%%L'', lifeguard_row.%I)', attname), '' ORDER BY attnum)
+                       FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped),
                     relation);
-  sorted := format(' ORDER BY %s LIMIT 1 FOR UPDATE OF lifeguard_row SKIP LOCKED', coalesce((SELECT string_agg(format('lifeguard_row.%I', k), ', ') FROM unnest(key_list) AS k), 'lifeguard_row.ctid'));
+  sorted := format(' ORDER BY %s LIMIT 1 FOR UPDATE OF lifeguard_row SKIP LOCKED',
+                   coalesce((SELECT string_agg(format('lifeguard_row.%I', k), ', ') FROM unnest(key_list) AS k), 'lifeguard_row.ctid'));
 
   IF subject IS NOT NULL THEN
     found := lifeguard.look_into(relation, 'SELECT ARRAY[' || whose || columns || format('%s <> ALL (%L)', whose, admins) || sorted);
@@ -626,7 +632,8 @@ BEGIN
                           source.user_column, source.relation, coalesce(source.condition, 'true'));
       found := lifeguard.look_into(source.relation, query);
       IF found IS NULL THEN
-        no_admin := lifeguard.make_row(source.relation, jsonb_build_object(source.user_column, lifeguard.make_value((SELECT atttypid FROM pg_attribute WHERE attrelid = source.relation AND attname = source.user_column))));
+        no_admin := lifeguard.make_row(source.relation, (SELECT jsonb_build_object(attname, lifeguard.make_value(atttypid))
+                                                           FROM pg_attribute WHERE attrelid = source.relation AND attname = source.user_column));
         found := lifeguard.look_into(source.relation, query);
         no_admin := CASE WHEN found IS NULL THEN coalesce(no_admin, format('a row made in %s is none', source.relation)) END;
       END IF;
@@ -748,7 +755,8 @@ BEGIN
     INTO new, changed, gone FROM cells c;
 END $$;
 COMMENT ON FUNCTION monitoring.remember_access(regclass[]) IS
-'Takes the access matrix of these tables (null: of all) as what is expected from now on; how many cells are new, changed and gone. Notes stay. Rights and errors as monitoring.test_rls_policies().';
+'Takes the access matrix of these tables (null: of all) as what is expected from now on; how many cells are new, changed and gone. Notes stay. '
+'Rights and errors as monitoring.test_rls_policies().';
 REVOKE EXECUTE ON FUNCTION monitoring.remember_access(regclass[]) FROM PUBLIC;
 
 CREATE FUNCTION monitoring.access_changes(relations regclass[] DEFAULT NULL)
