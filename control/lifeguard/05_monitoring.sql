@@ -8,8 +8,10 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 DO $$
 DECLARE
   relations constant text[] := '{system_errors_pkey,system_errors_created_at,quarantined_errors,muted_functions,muted_functions_pkey,'
-                               'errors_by_day,latest_errors,unresolved_errors,accepted_lints,accepted_lints_pkey}';
-  functions constant text[] := '{log_error,drain,status,selftest,resolve,reopen,prune_errors,redact,mute,unmute,retry_quarantined,lint,accept_lint,withdraw_lint}';
+                               'errors_by_day,latest_errors,unresolved_errors,accepted_lints,accepted_lints_pkey,'
+                               'access_expectations,access_expectations_pkey,access_roles,access_roles_pkey,access_owners,access_owners_pkey}';
+  functions constant text[] := '{log_error,drain,status,selftest,resolve,reopen,prune_errors,redact,mute,unmute,retry_quarantined,'
+                               'lint,accept_lint,withdraw_lint,explain_access,test_rls_policies,remember_access,access_changes}';
   trusted   constant oid[] := ARRAY(SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user);
   place     constant oid := 'monitoring'::regnamespace;
   before    pg_class;           -- the table whose rows are taken over

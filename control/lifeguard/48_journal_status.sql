@@ -212,33 +212,4 @@ COMMENT ON FUNCTION monitoring.selftest() IS
 REVOKE EXECUTE ON FUNCTION monitoring.status(), monitoring.selftest(), lifeguard.forget_selftest(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION monitoring.status(), monitoring.selftest(), lifeguard.forget_selftest(text) TO pg_monitor;
 
--- What default privileges have added is taken back: who could put a trigger on these tables, or call what not everybody may,
--- would act as the extension's owner.
-DO $$
-DECLARE
-  monitors constant text[] := '{monitoring.drain(interval),monitoring.status(),monitoring.selftest(),lifeguard.journal_state(),lifeguard.journal_counters(),'
-                              'lifeguard.raise_uncaught(text),lifeguard.forget_selftest(text)}';
-  surplus  record;
-BEGIN
-  FOR surplus IN
-    WITH granted AS (
-      SELECT c.oid::regclass::text AS object, 'TABLE' AS kind, relowner AS owner, grantee, privilege_type AS privilege
-        FROM pg_class c, aclexplode(relacl) WHERE relnamespace = 'monitoring'::regnamespace OR c.oid = 'lifeguard.journal_files'::regclass
-      UNION ALL
-      SELECT p.oid::regprocedure::text, 'FUNCTION', proowner, grantee, privilege_type
-        FROM pg_proc p, aclexplode(proacl) WHERE NOT has_function_privilege('public', p.oid, 'EXECUTE')
-    )
-    SELECT DISTINCT kind, object, privilege, coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') AS role
-      FROM granted JOIN pg_depend d ON d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
-                                       AND CASE kind WHEN 'TABLE' THEN d.classid = 'pg_class'::regclass AND d.objid = object::regclass
-                                                     ELSE d.classid = 'pg_proc'::regclass AND d.objid = object::regprocedure END
-                   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'lifeguard'
-     WHERE grantee <> owner
-       AND (grantee <> 'pg_monitor'::regrole
-            OR CASE kind WHEN 'TABLE' THEN privilege <> 'SELECT' OR object = 'lifeguard.journal_files' ELSE object <> ALL (monitors) END)
-  LOOP
-    EXECUTE format('REVOKE %s ON %s %s FROM %s', surplus.privilege, surplus.kind, surplus.object, surplus.role);
-  END LOOP;
-END $$;
-
 SELECT lifeguard.begin_journal();

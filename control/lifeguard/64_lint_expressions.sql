@@ -134,7 +134,7 @@ END $$;
 COMMENT ON FUNCTION lifeguard.normalize_expression(text, text) IS
 'The expression with $uid wherever it asks who is asking; calls: a pattern of further functions that say so. Only to be searched, not to be run.';
 
-CREATE FUNCTION lifeguard.key_columns(normalized text) RETURNS text[]
+CREATE FUNCTION lifeguard.compared_columns(normalized text) RETURNS text[]
 LANGUAGE plpgsql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   column_pattern constant text := '((?:[\w$.]|"[^"]+")+)';
@@ -143,7 +143,7 @@ BEGIN
                UNION SELECT m[1] FROM regexp_matches(normalized, '\$uid = ' || column_pattern, 'g') AS m WHERE strpos(normalized, '$uid = ') > 0
                UNION SELECT m[1] FROM regexp_matches(normalized, '(?:lifeguard\.(?:is_member|organization_role)|(?:lifeguard|auth)\.has_permission)\(' || column_pattern || '[,)]', 'g') AS m WHERE normalized ~ '(?:lifeguard|auth)\.');
 END $$;
-COMMENT ON FUNCTION lifeguard.key_columns(text) IS
+COMMENT ON FUNCTION lifeguard.compared_columns(text) IS
 'The columns that an expression, normalized, compares with who is asking. In a policy the table''s own are unqualified, a sub-select''s qualified.';
 
 CREATE FUNCTION lifeguard.alter_policy(name text, relation text, condition text, check_condition text) RETURNS text

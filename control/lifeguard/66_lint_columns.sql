@@ -14,7 +14,7 @@ calls AS MATERIALIZED (   -- those that say who asks, as a pattern
    WHERE pronargs = 0 AND prorettype <> 'boolean'::regtype AND body !~* '\mfrom\M'
      AND body ~* '\mauth\.(?:uid|jwt|email)\(|\mlifeguard\.(?:uid|claims?|email|tenant_id)\(|request\.jwt|current_setting\(|\mcurrent_user\M|\msession_user\M'),
 policies AS MATERIALIZED (
-  SELECT p.*, lifeguard.key_columns(concat_ws(' ', n.condition, n.check_condition)) AS keys,
+  SELECT p.*, lifeguard.compared_columns(concat_ws(' ', n.condition, n.check_condition)) AS keys,
          coalesce(n.check_condition, n.condition) AS checked
     FROM unnest(lint_columns.policies) p, calls c,
          LATERAL (SELECT lifeguard.normalize_expression(p.condition, c.pattern), lifeguard.normalize_expression(p.check_condition, c.pattern) OFFSET 0) AS n(condition, check_condition)),
@@ -37,7 +37,7 @@ credentials AS MATERIALIZED (
   SELECT c.function, t.relation, a.attnum, a.name,
          EXISTS (SELECT FROM unnest(b.keys) AS key WHERE lower(key) = lower(a.name) OR lower(right(key, length(a.name) + 1)) = lower('.' || a.name)), false, a.is_generated
     FROM called c, calls,
-         LATERAL (SELECT lifeguard.key_columns(lifeguard.normalize_expression(c.body, calls.pattern)) OFFSET 0) AS b(keys),
+         LATERAL (SELECT lifeguard.compared_columns(lifeguard.normalize_expression(c.body, calls.pattern)) OFFSET 0) AS b(keys),
          tables t, LATERAL (SELECT attnum, quote_ident(attname) AS name, attgenerated <> '' AS is_generated FROM pg_attribute WHERE attrelid = t.relation AND attnum > 0 AND NOT attisdropped) AS a
    WHERE b.keys <> '{}' AND strpos(lower(c.body), lower(t.relname)) > 0 AND lifeguard.mentions(c.body, quote_ident(t.relname))
      AND (c.body ~* (lifeguard.escape_pattern(quote_ident(t.nspname)) || '\.' || lifeguard.escape_pattern(quote_ident(t.relname)))
@@ -64,7 +64,7 @@ guarded AS MATERIALIZED (
     FROM lifeguard.rules r, jsonb_array_elements_text(CASE jsonb_typeof(r.definition -> 'columns') WHEN 'array' THEN r.definition -> 'columns' ELSE '[]' END) AS c(name)
    WHERE r.kind = 'protect_columns' AND r.enabled),
 conditions AS MATERIALIZED (   -- what policies ask of a row that is written, and whether they let users write rows of their own
-  SELECT p.policy, p.checked, p.checked = 'true' OR EXISTS (SELECT FROM unnest(lifeguard.key_columns(p.checked)) AS key WHERE key !~ '\.') AS is_letting
+  SELECT p.policy, p.checked, p.checked = 'true' OR EXISTS (SELECT FROM unnest(lifeguard.compared_columns(p.checked)) AS key WHERE key !~ '\.') AS is_letting
     FROM policies p WHERE p.commands && '{INSERT,UPDATE}' AND p.relation IN (SELECT target FROM deciding)),
 checks AS MATERIALIZED (
   SELECT s.relation, s.role, s.command, array_agg(c.checked) FILTER (WHERE s.permissive AND c.is_letting) AS letting, array_agg(c.checked) FILTER (WHERE NOT s.permissive) AS forbidding

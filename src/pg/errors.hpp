@@ -39,6 +39,9 @@ constexpr int no_such_source = sqlstate("LG302");
 constexpr int broken_source = sqlstate("LG303");
 constexpr int unknown_role = sqlstate("LG304");
 constexpr int circular_source = sqlstate("LG305");
+constexpr int invalid_access_argument = sqlstate("LG310");
+constexpr int may_not_look_past = sqlstate("LG311");
+constexpr int nothing_remembered = sqlstate("LG312");
 constexpr int no_such_finding = sqlstate("LG313");
 
 // the club
