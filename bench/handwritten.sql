@@ -12,6 +12,7 @@ BEGIN
         RAISE EXCEPTION 'submission %: count the pull-ups before you approve', new.id;
       END IF;
       new.approved_at := coalesce(new.approved_at, now());
+      new.notes := CASE WHEN new.notes IS DISTINCT FROM old.notes THEN new.notes END;
     ELSIF new.status = 'rejected' THEN
       IF coalesce(new.notes, '') !~ '\S' THEN
         RAISE EXCEPTION 'submission %: say in the notes why it is rejected', new.id;

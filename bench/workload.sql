@@ -6,9 +6,10 @@ SET TimeZone = 'UTC';
 
 CREATE FUNCTION pg_temp.submission(i int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT md5('pending ' || i)::uuid $$;
 
--- All submissions of a range, one statement or one for each; counts from 0 to 30.
+-- All submissions of a range, one statement or one for each; counts from 0 to 30; every third approval is given a note.
 PREPARE approve(int, int) AS
-UPDATE content.submissions s SET status = 'approved', actual_pull_up_count = i * 11 % 31
+UPDATE content.submissions s
+   SET status = 'approved', actual_pull_up_count = i * 11 % 31, notes = CASE WHEN i % 3 = 0 THEN 'well done: ' || i ELSE notes END
   FROM generate_series($1, $2) i WHERE s.id = pg_temp.submission(i);
 PREPARE reject(int, int, int) AS
 UPDATE content.submissions s SET status = 'rejected', notes = 'not straight: ' || i
@@ -40,7 +41,7 @@ SELECT format('EXECUTE approve(%s, %s)', i, i + 99) FROM generate_series(2401, 4
 UPDATE content.submissions s
    SET status = CASE i % 3 WHEN 0 THEN 'approved' WHEN 1 THEN 'rejected' ELSE status END,
        actual_pull_up_count = CASE WHEN i % 3 = 0 THEN i * 7 % 31 END,
-       notes = 'seen by ' || i
+       notes = CASE i % 3 WHEN 0 THEN 'well done: ' ELSE 'seen by ' END || i
   FROM generate_series(4401, 4700) i WHERE s.id = pg_temp.submission(i);
 SELECT format('EXECUTE approve(%1$s, %1$s)', i) FROM generate_series(4401, 4700) i WHERE i % 3 = 2 \gexec
 

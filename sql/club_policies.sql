@@ -62,9 +62,13 @@ INSERT INTO expected VALUES
   ('auth_management.payout_exclusions', 1, 'INSERT INTO %s (user_id) VALUES (%L)', '42501', '42501', '42501', '1', '1'),
   ('auth_management.payout_exclusions', 1, 'UPDATE %s SET reason = ''x'' WHERE user_id = %L', '42501', '0', '0', '1', '1'),
   ('auth_management.payout_exclusions', 1, 'DELETE FROM %s WHERE user_id = %L', '42501', '0', '0', '1', '1'),
-  -- submissions: one's own; what may become of them is the lifecycle's to say, aloud
-  ('content.submissions', 1, 'SELECT FROM %s WHERE user_id = %L', '42501', '1', '0', '1', '1'),
-  ('content.submissions', 4, 'SELECT FROM %s WHERE user_id = %L', '42501', '1', '0', '1', '1'),
+  -- submissions: one's own, and what is approved; what may become of them is the lifecycle's to say, aloud
+  ('content.submissions', 1, 'SELECT FROM %s WHERE user_id = %L', '1', '1', '1', '1', '1'),
+  ('content.submissions', 4, 'SELECT FROM %s WHERE user_id = %L', '0', '1', '0', '1', '1'),
+  ('content.submissions', 7, 'SELECT FROM %s WHERE user_id = %L', '0', '1', '0', '1', '1'),
+  ('content.submissions', 1, 'SELECT * FROM %s WHERE user_id = %L', '42501', '1', '1', '1', '1'),
+  ('content.submissions', 1, 'SELECT FROM %s WHERE user_id = %L ORDER BY notes', '42501', '1', '1', '1', '1'),
+  ('content.submissions', 1, 'SELECT FROM %s WHERE user_id = %L FOR UPDATE', '42501', '1', '0', '1', '1'),
   ('content.submissions', 6, 'INSERT INTO %s (video_url, pull_up_count, user_id) VALUES (''https://youtu.be/x'', 5, %L)', '42501', '1', 'LG002', '1', '1'),
   ('content.submissions', 6, 'INSERT INTO %s (video_url, pull_up_count, status, user_id) VALUES (''https://youtu.be/x'', 5, ''approved'', %L)', '42501', 'LG005', 'LG005', 'LG005', 'LG005'),
   ('content.submissions', 4, 'UPDATE %s SET status = ''pending'', video_url = ''https://youtu.be/y'' WHERE user_id = %L', '42501', '1', '0', '1', '1'),
@@ -93,6 +97,10 @@ INSERT INTO expected VALUES
   ('finance.payout_requests', 1, 'UPDATE %s SET status = ''approved'' WHERE user_id = %L', '42501', '0', '0', '1', '1'),
   ('finance.payout_requests', 1, 'UPDATE %s SET paypal_email = ''mine'' WHERE user_id = %L', '42501', '0', '0', '1', '1'),
   ('finance.payout_requests', 1, 'UPDATE %s SET amount_dollars = 999 WHERE user_id = %L', '42501', '42501', '42501', '42501', '1');
+-- of another's approved submission, who has no token reads each column but these
+INSERT INTO expected
+SELECT 'content.submissions', 1, format('SELECT %I FROM %%s WHERE user_id = %%L', attname), CASE WHEN attname IN ('age', 'notes', 'rejected_at') THEN '42501' ELSE '1' END, '1', '1', '1', '1'
+  FROM pg_attribute WHERE attrelid = 'content.submissions'::regclass AND attnum > 0;
 INSERT INTO expected
 SELECT relation, 1, 'SELECT FROM (SELECT FROM %s WHERE user_id = %L LIMIT 1) AS t', '42501', '1', '0', '1', '1'
   FROM unnest('{content.user_badges, content.monthly_graphics, content.monthly_graphic_cards, finance.weekly_earnings, finance.user_earnings, finance.payout_requests,
@@ -106,10 +114,10 @@ SELECT relation, 1, statement, '42501', '42501', '42501', '42501', NULL
 -- no line: everything is as it should be
 CREATE TEMP TABLE found AS
   SELECT relation, persona, format(statement, relation, pg_temp.member(owner)) AS statement, wanted, pg_temp.tried(persona, owner, format(statement, relation, pg_temp.member(owner))) AS got
-    FROM expected, LATERAL (VALUES ('anon', anon), ('nobody', CASE WHEN others = '0' OR others ~ '^LG|^42' OR relation ~ 'badges$|pools|leaderboard|approved' THEN others END),
+    FROM expected, LATERAL (VALUES ('anon', anon), ('nobody', CASE WHEN others = '0' OR others ~ '^LG|^42' OR relation ~ 'badges$|pools|leaderboard|submissions$' THEN others END),
                                    ('owner', owners), ('other', others), ('admin', admins), ('service', services), ('database', services)) AS p(persona, wanted) WHERE wanted IS NOT NULL;
 SELECT persona, statement, wanted, got FROM found WHERE got <> wanted ORDER BY 2, 1;
-SELECT count(*) > 350 AS asked, count(DISTINCT relation) AS relations FROM found;
+SELECT count(*) > 450 AS asked, count(DISTINCT relation) AS relations FROM found;
 -- all of the club's tables and views were asked for
 SELECT b.name FROM pull_up_club.blueprint b WHERE b.kind IN ('table', 'view') AND b.name <> 'auth.users' AND b.name NOT IN (SELECT relation FROM found);
 ALTER ROLE service_role BYPASSRLS;
@@ -224,9 +232,10 @@ SELECT pg_temp.tried('other', 1, $$SELECT FROM auth_management.profiles WHERE em
 SELECT pg_temp.says($$INSERT INTO content.submissions (user_id, video_url, pull_up_count, age, gender) VALUES ('00000000-0000-0000-0000-000000000006', 'https://youtu.be/f', 12, 31, 'Female')$$, 6);
 SELECT pg_temp.says($$INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES ('00000000-0000-0000-0000-000000000006', 'https://youtu.be/f', 12)$$, 6) LIKE 'LG103%' AS once;
 SELECT pg_temp.says($$UPDATE content.submissions SET status = 'rejected', notes = 'chin' WHERE user_id = '00000000-0000-0000-0000-000000000006'$$, 3);
-SELECT pg_temp.tried('owner', 6, $$SELECT FROM content.submissions WHERE notes = 'chin'$$) AS reads_why;
+SELECT pg_temp.tried('owner', 6, $$SELECT FROM content.submissions WHERE notes = 'chin'$$) AS reads_why, pg_temp.tried('other', 6, $$SELECT FROM content.submissions WHERE notes = 'chin'$$) AS others_do_not;
 SELECT pg_temp.says($$UPDATE content.submissions SET status = 'pending', video_url = 'https://tiktok.com/f'$$, 6);
 SELECT pg_temp.says($$UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 11, featured = true WHERE user_id = '00000000-0000-0000-0000-000000000006'$$, 3);
+SELECT pg_temp.tried('anon', 6, $$SELECT FROM content.submissions WHERE video_url = 'https://tiktok.com/f'$$) AS everybody_sees_it, pg_temp.tried('other', 6, $$SELECT FROM content.submissions WHERE video_url = 'https://tiktok.com/f' AND notes IS NULL$$) AS and_no_remark;
 SELECT age, gender, is_profile_completed FROM auth_management.profiles WHERE id = pg_temp.member(6);
 SELECT earning_amount_dollars FROM finance.weekly_earnings WHERE user_id = pg_temp.member(6);
 SELECT pg_temp.tried('owner', 6, 'SELECT FROM ' || t) AS fay, t FROM unnest('{finance.weekly_earnings, finance.user_earnings, finance.payout_requests, content.monthly_graphics, communication.email_notifications}'::text[]) AS t;

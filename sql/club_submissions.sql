@@ -117,14 +117,22 @@ RETURNING status, platform, actual_pull_up_count, approved_at;
 
 -- reversed by an admin: dated anew when it is approved again
 SELECT pg_temp.act_as(:chief);
-UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 11, approved_at = '2025-11-26 12:00+00' WHERE id = :one RETURNING status, approved_at;
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 11, approved_at = '2025-11-26 12:00+00' WHERE id = :one
+RETURNING status, approved_at, notes;                                                    -- why it was rejected is not told then
 SELECT pg_temp.act_as(:ann);
 UPDATE content.submissions SET status = 'rejected', notes = 'I want' WHERE id = :one;
 SELECT pg_temp.act_as(:chief);
-UPDATE content.submissions SET status = 'rejected' WHERE id = :one RETURNING notes;      -- the notes of the last time are still there
-UPDATE content.submissions SET status = 'pending' WHERE id = :one RETURNING approved_at, actual_pull_up_count;
+UPDATE content.submissions SET status = 'rejected' WHERE id = :one;                      -- and does not do for a reversal
+UPDATE content.submissions SET status = 'rejected', notes = 'a band' WHERE id = :one RETURNING notes;
+UPDATE content.submissions SET status = 'pending' WHERE id = :one RETURNING approved_at, actual_pull_up_count, notes;
 BEGIN;
-UPDATE content.submissions SET status = 'approved' WHERE id = :one RETURNING approved_at = now() AS anew;
+UPDATE content.submissions SET status = 'approved' WHERE id = :one RETURNING approved_at = now() AS anew, notes;
+ROLLBACK;
+BEGIN;
+UPDATE content.submissions SET status = 'approved', notes = 'a band' WHERE id = :one RETURNING notes;   -- the same again is not a new one
+ROLLBACK;
+BEGIN;
+UPDATE content.submissions SET status = 'approved', notes = 'well done' WHERE id = :one RETURNING notes;
 ROLLBACK;
 SELECT message FROM communication.email_notifications;
 

@@ -1,8 +1,8 @@
 -- Rankings: every member's best approved submission; more pull-ups first, then who had it approved earlier.
 
--- What everybody may see of an approved submission. Row security hides rows, not columns: a policy that showed others'
--- approved submissions, and the profiles beside them for their names, would show ages, addresses and an admin's notes too.
--- So rows are the member's own or an admin's to read, and this is the one narrow way past that.
+-- The approved submissions with their members' names. Row security hides rows, not columns: a policy that showed the
+-- profiles beside them would show ages and addresses too. So a profile is its member's own or an admin's to read, and this
+-- is the one narrow way past that.
 INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('function', 'content.list_approved_submissions()', $ddl$
 CREATE FUNCTION content.list_approved_submissions()

@@ -90,6 +90,8 @@ SELECT 'rule', format('stamp -> %s: %s ON %s', to_state, column_name, relation),
     (3, 'content.submissions', 'pending', 'actual_pull_up_count',
         'CASE WHEN @no_claims@ OR auth_management.acts_for_club() THEN new.actual_pull_up_count END'),
     (4, 'content.submissions', 'approved', 'approved_at', 'coalesce(new.approved_at, now())'),
+    -- everybody reads an approved one: what was remarked on it before, such as why it was rejected, is not told then
+    (9, 'content.submissions', 'approved', 'notes', 'CASE WHEN new.notes IS DISTINCT FROM old.notes THEN new.notes END'),
     (5, 'content.submissions', 'rejected', 'rejected_at', 'now()'),
     (6, 'finance.payout_requests', 'approved', 'paypal_email',
         $$coalesce(nullif(new.paypal_email, ''),

@@ -15,16 +15,17 @@ SELECT part.kind, part.name, coalesce(part.make, 'GRANT ' || part.name)
  WHERE b.kind = 'table' AND b.name <> 'auth.users'
  ORDER BY b.place, part.n;
 
--- A row's own member is in the column `owner`; where there is none, only admins are asked for, or everybody is let in.
+-- A row's own member is in the column `owner`; where there is none, only admins are asked for, or everybody is let in. Of a
+-- table that has its members' rows, `public` says which are everybody's to read too.
 -- The first policy of a table takes away what default privileges gave: until then no row was to be had.
 INSERT INTO pull_up_club.blueprint (kind, name, make, unmake)
 SELECT 'policy', format('%s ON %s', name, relation),
        CASE name WHEN 'read' THEN format('REVOKE ALL ON %s FROM PUBLIC, anon, authenticated; ', relation) ELSE '' END
        || format('CREATE POLICY %s ON %s FOR %s TO %s %s (%s)', name, relation, command,
-                 CASE owner WHEN 'everybody' THEN 'anon, authenticated' ELSE 'authenticated' END,
+                 CASE WHEN owner = 'everybody' OR public IS NOT NULL THEN 'anon, authenticated' ELSE 'authenticated' END,
                  CASE name WHEN 'add' THEN 'WITH CHECK' ELSE 'USING' END,
                  CASE owner WHEN 'everybody' THEN 'true' WHEN 'admins' THEN 'lifeguard.is_admin()'
-                            ELSE format('lifeguard.is_admin() OR lifeguard.uid() = %I', owner) END),
+                            ELSE concat_ws(' OR ', 'lifeguard.is_admin()', format('lifeguard.uid() = %I', owner), public) END),
        format('DROP POLICY %s ON %s', name, relation)
   FROM (VALUES
     (1,  'auth_management.profiles',          'read',   'id'),
@@ -57,9 +58,11 @@ SELECT 'policy', format('%s ON %s', name, relation),
     (28, 'communication.email_notifications', 'read',   'user_id'),
     (29, 'communication.messages_log',        'read',   'user_id')) AS p(n, relation, name, owner)
   JOIN (VALUES ('read', 'SELECT'), ('add', 'INSERT'), ('change', 'UPDATE'), ('remove', 'DELETE')) AS c(name, command) USING (name)
+  LEFT JOIN (VALUES ('content.submissions', 'read', $$status = 'approved'$$)) AS e(relation, name, public) USING (relation, name)
  ORDER BY n;
 
 -- Admins come through the API as the role authenticated too, so a column that only they change is granted, and protected.
+-- Members read their own rows whole, so `authenticated` has every column; anon has those that are for everybody.
 INSERT INTO pull_up_club.blueprint (kind, name, make)
 SELECT 'grant', grants, 'GRANT ' || grants
   FROM unnest(ARRAY[
@@ -74,6 +77,8 @@ SELECT 'grant', grants, 'GRANT ' || grants
     'INSERT (user_id, reason, starts_at, ends_at) ON auth_management.payout_exclusions TO authenticated',
     'UPDATE (reason, starts_at, ends_at) ON auth_management.payout_exclusions TO authenticated',
     'SELECT ON content.submissions TO authenticated',
+    'SELECT (id, user_id, video_url, platform, pull_up_count, actual_pull_up_count, status, organization, region, gender, featured, submitted_at, '
+      'approved_at, created_at, updated_at) ON content.submissions TO anon',            -- no age, notes, rejected_at
     'INSERT (user_id, video_url, platform, pull_up_count, status, organization, region, age, gender) ON content.submissions TO authenticated',
     'UPDATE (video_url, platform, pull_up_count, actual_pull_up_count, status, organization, region, age, gender, notes, featured, approved_at) '
       'ON content.submissions TO authenticated',

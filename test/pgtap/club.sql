@@ -193,6 +193,7 @@ UPDATE content.submissions SET status = 'pending', video_url = 'https://www.tikt
 SELECT is((SELECT status || ' ' || platform FROM content.submissions WHERE id = :'one'), 'pending tiktok', 'rejected -> pending: the member corrected it');
 SELECT test.approve(:'one', 7) \g /dev/null
 SELECT ok((SELECT approved_at BETWEEN now() - interval '1 minute' AND now() FROM content.submissions WHERE id = :'one'), 'approved_at is stamped by the database');
+SELECT is((SELECT notes FROM content.submissions WHERE id = :'one'), NULL, 'an approval takes away what was noted before');
 SELECT is(test.earned(:'one'), '$7 of 7', 'pay uses what the admin counted, not the claim');
 SELECT is(test.refusal(format('UPDATE content.submissions SET status = ''pending'' WHERE id = %L', :'one')), 'LG001', 'an approved one does not become pending again');
 SELECT test.whole() AS whole \gset
@@ -493,19 +494,25 @@ SELECT set_config('request.jwt.claims', '{"role": "anon"}', false) \g /dev/null
 SET ROLE anon;
 SELECT results_eq('SELECT rank, full_name, actual_pull_up_count FROM analytics.leaderboard ORDER BY rank', $$VALUES (1::bigint, 'Member 1', 20), (2, 'Member 2', 15)$$, 'everybody sees the ranking');
 SELECT throws_ok(format('SELECT %s FROM auth_management.profiles', secret), '42501', NULL, 'and nobody''s ' || secret) FROM unnest('{email, phone, paypal_email, stripe_customer_id, age}'::text[]) AS secret;
-SELECT throws_ok('SELECT notes FROM content.submissions', '42501', NULL, 'nor an admin''s notes');
+SELECT results_eq('SELECT user_id, actual_pull_up_count, video_url FROM content.submissions ORDER BY actual_pull_up_count DESC',
+                  $$VALUES (test.member(1), 20, 'https://youtu.be/x'), (test.member(2), 15, 'https://youtu.be/x')$$, 'everybody sees approved submissions');
+SELECT throws_ok(format('SELECT %s FROM content.submissions', secret), '42501', NULL, 'but not the column ' || secret) FROM unnest('{age, notes, rejected_at}'::text[]) AS secret;
 RESET ROLE;
 SELECT test.acts(2) \g /dev/null
 SET ROLE authenticated;
 SELECT results_eq('SELECT rank, month_year FROM content.monthly_graphic_cards', $$VALUES (2::bigint, '2026-02')$$, 'a member reads his own card, ranked among all');
-SELECT results_eq('SELECT user_id FROM content.submissions UNION SELECT user_id FROM finance.weekly_earnings UNION SELECT user_id FROM finance.payout_requests UNION SELECT id FROM auth_management.profiles',
+SELECT results_eq('SELECT user_id FROM content.monthly_graphics UNION SELECT user_id FROM finance.weekly_earnings UNION SELECT user_id FROM finance.payout_requests UNION SELECT id FROM auth_management.profiles',
                   'SELECT test.member(2)', 'and his own rows');
+SELECT bag_eq('SELECT user_id FROM content.submissions', 'SELECT test.member(i) FROM generate_series(1, 2) AS i', 'of submissions the approved ones too');
 SELECT is(test.refusal('UPDATE content.submissions SET video_url = ''x'''), 'LG002', 'what was approved is not his to change');
 RESET ROLE;
 SELECT test.acts(3) \g /dev/null
 SET ROLE authenticated;
 SELECT lives_ok('INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES (test.member(3), ''https://youtu.be/3'', 9)', 'a member submits through the API');
 SELECT is(test.refusal('UPDATE content.submissions SET status = ''approved'', actual_pull_up_count = 9'), 'LG002', 'and does not approve himself');
+SELECT is((SELECT string_agg(status, ' ' ORDER BY submitted_at) FROM content.submissions), 'approved approved pending', 'he sees his pending one');
+SELECT test.acts(2) \g /dev/null
+SELECT is_empty('SELECT FROM content.submissions WHERE status <> ''approved''', 'nobody else does');
 RESET ROLE;
 SELECT test.acts(30) \g /dev/null
 SET ROLE authenticated;

@@ -171,9 +171,8 @@ refused(request($member, 'POST', 'content', 'submissions', { %$video, user_id =>
 my $one = "submissions?id=eq.$id&$fields";
 shows(request($member, 'GET', 'content', $one), 200, [$pending], 'she sees it');
 shows(request($admin, 'GET', 'content', $one), 200, [$pending], 'an admin sees it');
-shows(request($_, 'GET', 'content', $one), 200, [], 'others do not') for $other, $stranger;
-is(request(undef, 'GET', 'content', $one)->{status}, 401, 'who has no token does not ask');
-my $public = 'rpc/approved_submissions?select=full_name,actual_pull_up_count,video_url';
+shows(request($_, 'GET', 'content', $one), 200, [], 'others do not') for $other, $stranger, undef;
+my $public = 'approved_submissions?select=full_name,actual_pull_up_count,video_url';
 my $board = 'leaderboard?select=rank,full_name,actual_pull_up_count';
 shows(request($_, 'GET', 'content', $public), 200, [], 'it is not public yet') for undef, $member, $other;
 shows(request($_, 'GET', 'analytics', $board), 200, [], 'nor on the board') for undef, $member, $other;
@@ -195,12 +194,22 @@ refused(request($admin, 'PATCH', 'content', $one, { status => 'approved' }), 'LG
 refused(request($admin, 'PATCH', 'content', $one, { status => 'rejected' }), 'LG002', qr/^say in the notes why/, 'and says why when he rejects');
 refused(request($admin, 'PATCH', 'content', $one, { status => 'lost' }), 'LG003', qr/"lost"/, 'to a state that there is');
 shows(request($admin, 'PATCH', 'content', $one, { status => 'rejected', notes => 'too dark' }), 200, [ { %$pending, status => 'rejected' } ], 'he rejects');
+my $notes = "submissions?id=eq.$id&select=notes";
+shows(request($member, 'GET', 'content', $notes), 200, [ { notes => 'too dark' } ], 'she reads why');
+shows(request($_, 'GET', 'content', $one), 200, [], 'others see nothing of it') for $other, $stranger, undef;
 refused(request($member, 'PATCH', 'content', $one, $approval), 'LG001', qr/rejected.*approved/, 'she cannot make it approved');
 shows(request($member, 'PATCH', 'content', $one, { status => 'pending', video_url => 'https://youtu.be/light' }), 200, [$pending], 'but correct it');
+shows(request($member, 'GET', 'content', $notes), 200, [ { notes => 'too dark' } ], 'why it was rejected is still noted');
 my $approved = { %$pending, %$approval };
 shows(request($admin, 'PATCH', 'content', $one, $approval), 200, [$approved], 'an admin approves');
-shows(request($_, 'GET', 'content', $one), 200, [$approved], 'she sees it') for $member, $admin;
-shows(request($_, 'GET', 'content', $public), 200, [ { full_name => 'Full Name', actual_pull_up_count => 18, video_url => 'https://youtu.be/light' } ], 'and so does the public, what is for it') for undef, $other;
+shows(request($_, 'GET', 'content', $one), 200, [$approved], 'everybody sees it') for $member, $admin, $other, $stranger, undef;
+shows(request($_, 'GET', 'content', $notes), 200, [ { notes => undef } ], 'and nobody why it was rejected before') for $member, $admin, $other;
+for my $path ((map { "submissions?select=id,$_" } qw(notes age rejected_at)), 'submissions', 'submissions?select=*', 'submissions?select=id&notes=eq.x', 'submissions?select=id&order=age')
+{
+	is(request(undef, 'GET', 'content', $path)->{body}{code}, '42501', "who has no token is refused the columns that are not for him: $path");
+	is(request(undef, 'GET', 'content', $path)->{status}, 401, 'with a 401');
+}
+shows(request($_, 'GET', 'content', $public), 200, [ { full_name => 'Full Name', actual_pull_up_count => 18, video_url => 'https://youtu.be/light' } ], 'and her name beside it, for the public') for undef, $other;
 shows(request($_, 'GET', 'analytics', $board), 200, [ { rank => 1, full_name => 'Full Name', actual_pull_up_count => 18 } ], 'she is on the board') for undef, $other;
 refused(request($member, 'PATCH', 'content', $one, { video_url => 'https://youtu.be/other' }), 'LG002', qr/^only an admin changes an approved/, 'what is approved is not hers to change');
 refused(request($member, 'POST', 'content', 'submissions', { %$video, user_id => $id{member} }), 'LG103', qr/^NOT_ELIGIBLE/, 'she pauses now');
