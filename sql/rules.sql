@@ -220,7 +220,7 @@ DECLARE
   f record;
 BEGIN
   FOR f IN SELECT p.proname, repeat(', NULL', p.pronargs - p.pronargdefaults - 1) AS nulls FROM pg_proc p
-            WHERE p.pronamespace = 'lifeguard'::regnamespace AND p.proargtypes[0] = 'regclass'::regtype AND p.proname <> 'check_lifecycle' ORDER BY 1 LOOP
+            WHERE p.pronamespace = 'lifeguard'::regnamespace AND p.proargtypes[0] = 'regclass'::regtype AND p.proname ~ '^(add|compile|create|draw|drop|forget|get|keep|protect|set|use)(_|$)' ORDER BY 1 LOOP
     BEGIN
       EXECUTE format('SELECT lifeguard.%I(NULL%s)', f.proname, f.nulls);
       RAISE WARNING '%() is silent about NULL', f.proname;
