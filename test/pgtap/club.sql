@@ -557,4 +557,31 @@ ALTER TABLE finance.elsewhere RENAME TO monthly_totals;
 SELECT lives_ok('SELECT test.film(1, 5)', 'and there again');
 SELECT alike((SELECT pull_up_club.install() LIMIT 1), 'nothing was missing%', 'installing twice makes nothing');
 
+-- ---------------------------------------------------------------- what looks at its policies
+
+SELECT is_empty('SELECT lint, object, why FROM monitoring.lint()', 'nothing hurts silently in the club''s grants and policies');
+CREATE TEMP TABLE matrix AS SELECT * FROM monitoring.test_rls_policies();
+SELECT is_empty($$SELECT relation, role_name, persona, command, reason FROM matrix WHERE outcome = 'failed'$$, 'no policy of the club fails');
+SELECT is_empty($$SELECT relation, persona, command, reason FROM matrix WHERE outcome = 'unknown' AND persona <> 'owner'$$,
+                'who may what can be told of everybody; only pools, badges and totals have no owner');
+SELECT is_empty($$SELECT relation, command FROM matrix WHERE persona = 'service' AND outcome <> 'allowed'$$, 'the service role may everything');
+SELECT set_eq($$SELECT relation::text FROM matrix WHERE persona = 'anonymous' AND command = 'SELECT' AND outcome = 'allowed'$$,
+              '{content.badges,finance.weekly_pools,content.submissions}'::text[], 'nobody reads badges, pools and, of what members did, approved submissions');
+SELECT is_empty($$SELECT relation, command FROM matrix WHERE persona IN ('anonymous', 'other member') AND command <> 'SELECT' AND outcome <> 'refused'$$, 'and writes nothing of others');
+SELECT is_empty($$SELECT relation FROM matrix WHERE persona = 'admin' AND command = 'SELECT' AND outcome <> 'allowed'$$, 'an admin reads everything');
+SELECT is_empty($$SELECT a.relation, a.command FROM matrix a JOIN matrix o USING (relation, command)
+                   WHERE a.persona = 'admin' AND o.persona = 'owner' AND o.outcome = 'allowed' AND a.outcome <> 'allowed'$$, 'and may whatever a row''s own member may');
+-- May 2025
+SELECT cmp_ok((SELECT new FROM monitoring.remember_access()), '>', 0::bigint, 'the matrix is remembered');
+SELECT is_empty('SELECT * FROM monitoring.access_changes()', 'and is what it was');
+DROP POLICY change ON auth_management.profiles;
+SELECT results_eq($$SELECT role_name::text, persona, command, before, now FROM monitoring.access_changes() WHERE persona = 'owner'$$,
+                  $$VALUES ('authenticated', 'owner', 'UPDATE', 'allowed', 'refused')$$, 'a policy that a migration dropped is one row for the members');
+SELECT set_eq($$SELECT lint FROM monitoring.lint('auth_management.profiles')$$, '{command_without_policy}'::text[], 'and one for the lint');
+SELECT is((SELECT verdict FROM monitoring.explain_access('auth_management.profiles', 'UPDATE', jsonb_build_object('id', test.member(1)), 'authenticated',
+                                                         jsonb_build_object('sub', test.member(1), 'role', 'authenticated')) ORDER BY step DESC LIMIT 1),
+          'UPDATE: no permissive policy for authenticated', 'and a sentence for who asks about a row');
+SELECT isnt_empty('SELECT pull_up_club.install()', 'install() brings it back');
+SELECT is_empty('SELECT * FROM monitoring.access_changes()', 'and all is what it was');
+
 SELECT * FROM finish();
