@@ -46,7 +46,8 @@ END $$;
 CREATE TABLE bench.documents (id int PRIMARY KEY, owner uuid NOT NULL, organization uuid NOT NULL, title text NOT NULL);
 CREATE TABLE bench.open    (LIKE bench.documents INCLUDING ALL); -- without row security
 CREATE TABLE bench.owned   (LIKE bench.documents INCLUDING ALL); -- with a policy by its owner
-CREATE TABLE bench.owned_by_sql (LIKE bench.documents INCLUDING ALL); -- with the same in SQL
+CREATE TABLE bench.owned_by_sql     (LIKE bench.documents INCLUDING ALL); -- by auth.uid() in SQL
+CREATE TABLE bench.owned_by_literal (LIKE bench.documents INCLUDING ALL);
 CREATE TABLE bench.shared  (LIKE bench.documents INCLUDING ALL); -- with one by its organization
 CREATE TABLE bench.ruled   (LIKE bench.documents INCLUDING ALL); -- with four
 CREATE TABLE bench.parts   (LIKE bench.documents INCLUDING ALL) PARTITION BY HASH (id);
@@ -59,7 +60,7 @@ SELECT n, owners[1 + n % 100], organizations[1 + n % 10000], 'document ' || n
        (SELECT array_agg(bench.person(i)) FROM generate_series(0, 99) i) AS o (owners),
        (SELECT array_agg(bench.organization(i)) FROM generate_series(0, 9999) i) AS a (organizations);
 INSERT INTO bench.indexed TABLE bench.events;
-SELECT format('INSERT INTO bench.%s SELECT * FROM bench.events WHERE id <= 100000', name) FROM unnest('{documents,open,owned,owned_by_sql,shared,ruled,parts}'::text[]) name \gexec
+SELECT format('INSERT INTO bench.%s SELECT * FROM bench.events WHERE id <= 100000', name) FROM unnest('{documents,open,owned,owned_by_sql,owned_by_literal,shared,ruled,parts}'::text[]) name \gexec
 CREATE INDEX ON bench.indexed (organization);
 
 -- Rows are inserted into these: with a policy and without, with a key and without an index.
@@ -102,9 +103,11 @@ SELECT v.measure, v.variant, v.relation::regclass, v.command, replace(v.expressi
   ('events', 'literal500', 'bench.events', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(500))),
   ('indexed', 'ours',       'bench.indexed', 'SELECT', 'lifeguard.is_member(organization)'),
   ('indexed', 'literal2',   'bench.indexed', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(2))),
+  ('indexed', 'literal500', 'bench.indexed', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(500))),
   ('indexed', 'literal100', 'bench.indexed', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(100))),
   ('lookup', 'ours', 'bench.owned', 'SELECT', 'lifeguard.uid() = owner'),
   ('lookup', 'bare', 'bench.owned_by_sql', 'SELECT', 'auth.uid() = owner'),
+  ('lookup', 'literal', 'bench.owned_by_literal', 'SELECT', 'ME = owner'),
   ('member', 'ours',    'bench.shared', 'SELECT', 'lifeguard.is_member(organization)'),
   ('member', 'plpgsql', 'bench.shared', 'SELECT', 'bench.is_member(organization)'),
   ('insert', 'literal', 'bench.checked', 'INSERT', 'owner = ME'),
@@ -194,14 +197,30 @@ BEGIN
                         format('SELECT bench.cost(%L || $1, %L, %s)', measure || '_', format('SELECT count(*) FROM %s', relation), expected), turns);
 END $$;
 
--- A client's turn: what a statement takes it. At the end of a round the turns become samples.
-CREATE UNLOGGED TABLE bench.turns (measure text, variant text, taken float8);
-CREATE FUNCTION bench.keep_turn(measure text, variant text, taken float8) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
-  INSERT INTO bench.turns VALUES (measure, variant, taken)
-$$;
-CREATE FUNCTION bench.keep_turns(round int) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO sample SELECT round, measure, variant, percentile_cont(0.25) WITHIN GROUP (ORDER BY taken) FROM bench.turns GROUP BY measure, variant;
-  DELETE FROM bench.turns;
+-- --- clients ---
+
+-- Microseconds on the clock.
+CREATE FUNCTION bench.clock() RETURNS float8 LANGUAGE sql RETURN 1e6 * extract(epoch FROM clock_timestamp())::float8;
+
+-- Notes what each of n statements has taken since the last call, of time and of the session's processor; the first call begins.
+CREATE UNLOGGED TABLE bench.laps (measure text, variant text, taken float8);
+CREATE FUNCTION bench.end_lap(measure text, variant text, n int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  clock float8 := bench.clock();
+  cpu   float8 := bench.cpu();
+BEGIN
+  IF current_setting('bench.cpu', true) <> '' THEN
+    INSERT INTO bench.laps VALUES (measure || '_time', variant, (clock - current_setting('bench.clock')::float8) / n),
+                                  (measure, variant, (cpu - current_setting('bench.cpu')::float8) / n);
+  END IF;
+  PERFORM set_config('bench.cpu', bench.cpu()::text, false);
+  PERFORM set_config('bench.clock', bench.clock()::text, false);
+END $$;
+
+-- Makes samples of a round's laps: the lower quartile, as in bench.take_turns.
+CREATE FUNCTION bench.keep_laps(round int) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO sample SELECT round, measure, variant, percentile_cont(0.25) WITHIN GROUP (ORDER BY taken) FROM bench.laps GROUP BY measure, variant;
+  DELETE FROM bench.laps;
 $$;
 
 -- All that is measured in one session; `size` is 1 or 2, for how many turns.
@@ -218,13 +237,29 @@ BEGIN
   CALL bench.scan(round, 'events', '{literal100,ours}', 'bench.events', 100, 10000, 6 * size, 'events100');
   CALL bench.scan(round, 'events', '{literal500,ours}', 'bench.events', 500, 50000, 6 * size, 'events500');
   CALL bench.scan(round, 'indexed', '{literal100,ours}', 'bench.indexed', 100, 10000, 15 * size, 'indexed100');
+  CALL bench.scan(round, 'indexed', '{literal500,ours}', 'bench.indexed', 500, 50000, 5 * size, 'indexed500');
   CALL bench.scan(round, 'parts', '{literal,ours}', 'bench.parts', 1, 1000, 10 * size);
   CALL bench.scan(round, 'parts_member', '{literal,ours}', 'bench.parts', 100, 1000, 5 * size);
   PERFORM set_config('request.jwt.claims', bench.claims(1), false);
   CALL bench.take_turns(round, 'insert', '{none,ours,literal}',
-                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked') ELSE bench.insert_cost('insert_' || $1, 'bench.checked') END$q$, 4 * size);
+                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked') ELSE bench.insert_cost('insert_' || $1, 'bench.checked') END$q$, 3 * size);
   CALL bench.take_turns(round, 'heap', '{none,ours,literal}',
-                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked_heap') ELSE bench.insert_cost('insert_' || $1, 'bench.checked_heap') END$q$, 4 * size);
+                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked_heap') ELSE bench.insert_cost('insert_' || $1, 'bench.checked_heap') END$q$, 2 * size);
   PERFORM set_config('request.jwt.claims', bench.claims(2), false);
   CALL bench.take_turns(round, 'four', '{literal,ours,plpgsql}', $q$SELECT bench.planning_cost('four_' || $1, 'SELECT title FROM bench.ruled WHERE id = 1')$q$, 5 * size);
+END $$;
+
+-- What clients look up is there for them, and no more.
+DO $$
+BEGIN
+  PERFORM set_config('request.jwt.claims', bench.claims(1), false);
+  PERFORM bench.cost('lookup_' || variant, format('SELECT count(*) FROM bench.%s', relation), 1000)
+     FROM (VALUES ('literal', 'owned_by_literal'), ('ours', 'owned'), ('bare', 'owned_by_sql')) AS v (variant, relation);
+  FOR n IN 0 .. 3 LOOP
+    PERFORM set_config('request.jwt.claims', bench.claims((10 ^ n)::int), false);
+    PERFORM bench.cost('member_' || variant, 'SELECT count(*) FROM bench.shared WHERE id <= 2000', (10 ^ n)::bigint) FROM unnest('{ours,plpgsql}'::text[]) AS variant;
+  END LOOP;
+  PERFORM set_config('request.jwt.claims', bench.claims(2), false);
+  PERFORM bench.cost('indexed_' || variant, 'SELECT count(*) FROM bench.indexed', 200) FROM unnest('{ours,literal2}'::text[]) AS variant;
+  PERFORM bench.cost('four_' || variant, 'SELECT count(*) FROM bench.ruled', 1000 + 10) FROM unnest('{ours,literal,plpgsql}'::text[]) AS variant;
 END $$;
