@@ -199,22 +199,19 @@ END $$;
 
 -- --- clients ---
 
--- Microseconds on the clock.
-CREATE FUNCTION bench.clock() RETURNS float8 LANGUAGE sql RETURN 1e6 * extract(epoch FROM clock_timestamp())::float8;
-
--- Notes what each of n statements has taken since the last call, of time and of the session's processor; the first call begins.
+-- Notes what each of n statements has taken since the last call: of the session's processor time, and of its client's too, which is what
+-- the client waits for when both are on one processor and nobody else is. The first call begins.
 CREATE UNLOGGED TABLE bench.laps (measure text, variant text, taken float8);
-CREATE FUNCTION bench.end_lap(measure text, variant text, n int) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION bench.end_lap(measure text, variant text, n int, client text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-  clock float8 := bench.clock();
-  cpu   float8 := bench.cpu();
+  before  float8[] := nullif(current_setting('bench.before', true), '');
+  session float8 := bench.cpu();
+  waited  float8 := session + bench.cpu(client);
 BEGIN
-  IF current_setting('bench.cpu', true) <> '' THEN
-    INSERT INTO bench.laps VALUES (measure || '_time', variant, (clock - current_setting('bench.clock')::float8) / n),
-                                  (measure, variant, (cpu - current_setting('bench.cpu')::float8) / n);
-  END IF;
-  PERFORM set_config('bench.cpu', bench.cpu()::text, false);
-  PERFORM set_config('bench.clock', bench.clock()::text, false);
+  INSERT INTO bench.laps SELECT v.* FROM (VALUES (measure, variant, (session - before[1]) / n), (measure || '_both', variant, (waited - before[2]) / n)) AS v
+   WHERE before IS NOT NULL;
+  session := bench.cpu();
+  PERFORM set_config('bench.before', ARRAY[session, session + bench.cpu(client)]::text, false);
 END $$;
 
 -- Makes samples of a round's laps: the lower quartile, as in bench.take_turns.
