@@ -15,8 +15,13 @@ INSERT INTO bench.admins SELECT bench.person(i) FROM generate_series(-999, 0) i;
 CREATE TABLE bench.members (user_id uuid, organization_id uuid, role text NOT NULL, PRIMARY KEY (user_id, organization_id));
 INSERT INTO bench.members SELECT bench.person(n), bench.organization(i), 'editor' FROM unnest('{1,2,10,100,500,1000}'::int[]) n, generate_series(1, n) i;
 INSERT INTO bench.members SELECT bench.person(2000 + i / 5), bench.organization(i * 17 % 10000), 'viewer' FROM generate_series(1, 100000) i;
-SELECT lifeguard.use_role_order('{viewer,editor,owner}'), lifeguard.use_admins('bench.admins', 'user_id', 'is_active'),
-       lifeguard.use_members('bench.members', 'user_id', 'organization_id', 'role');
+SELECT lifeguard.use_role_order('{viewer,editor,owner}');
+
+-- Registers both tables, so that answers last beyond the statement or do not.
+CREATE FUNCTION bench.use_sources(cached bool) RETURNS void LANGUAGE sql AS $$
+  SELECT lifeguard.use_admins('bench.admins', 'user_id', 'is_active', cached), lifeguard.use_members('bench.members', 'user_id', 'organization_id', 'role', cached => cached)
+$$;
+SELECT bench.use_sources(false);
 
 -- The claims as Supabase's tokens have them, without a blank.
 CREATE FUNCTION bench.claims(person int) RETURNS text LANGUAGE sql RETURN format(
