@@ -15,8 +15,13 @@ INSERT INTO bench.admins SELECT bench.person(i) FROM generate_series(-999, 0) i;
 CREATE TABLE bench.members (user_id uuid, organization_id uuid, role text NOT NULL, PRIMARY KEY (user_id, organization_id));
 INSERT INTO bench.members SELECT bench.person(n), bench.organization(i), 'editor' FROM unnest('{1,2,10,100,500,1000}'::int[]) n, generate_series(1, n) i;
 INSERT INTO bench.members SELECT bench.person(2000 + i / 5), bench.organization(i * 17 % 10000), 'viewer' FROM generate_series(1, 100000) i;
-SELECT lifeguard.use_role_order('{viewer,editor,owner}'), lifeguard.use_admins('bench.admins', 'user_id', 'is_active'),
-       lifeguard.use_members('bench.members', 'user_id', 'organization_id', 'role');
+SELECT lifeguard.use_role_order('{viewer,editor,owner}');
+
+-- Registers both tables, so that answers last beyond the statement or do not.
+CREATE FUNCTION bench.use_sources(cached bool) RETURNS void LANGUAGE sql AS $$
+  SELECT lifeguard.use_admins('bench.admins', 'user_id', 'is_active', cached), lifeguard.use_members('bench.members', 'user_id', 'organization_id', 'role', cached => cached)
+$$;
+SELECT bench.use_sources(false);
 
 -- The claims as Supabase's tokens have them, without a blank.
 CREATE FUNCTION bench.claims(person int) RETURNS text LANGUAGE sql RETURN format(
@@ -46,7 +51,8 @@ END $$;
 CREATE TABLE bench.documents (id int PRIMARY KEY, owner uuid NOT NULL, organization uuid NOT NULL, title text NOT NULL);
 CREATE TABLE bench.open    (LIKE bench.documents INCLUDING ALL); -- without row security
 CREATE TABLE bench.owned   (LIKE bench.documents INCLUDING ALL); -- with a policy by its owner
-CREATE TABLE bench.owned_by_sql (LIKE bench.documents INCLUDING ALL); -- with the same in SQL
+CREATE TABLE bench.owned_by_sql     (LIKE bench.documents INCLUDING ALL); -- by auth.uid() in SQL
+CREATE TABLE bench.owned_by_literal (LIKE bench.documents INCLUDING ALL);
 CREATE TABLE bench.shared  (LIKE bench.documents INCLUDING ALL); -- with one by its organization
 CREATE TABLE bench.ruled   (LIKE bench.documents INCLUDING ALL); -- with four
 CREATE TABLE bench.parts   (LIKE bench.documents INCLUDING ALL) PARTITION BY HASH (id);
@@ -59,7 +65,7 @@ SELECT n, owners[1 + n % 100], organizations[1 + n % 10000], 'document ' || n
        (SELECT array_agg(bench.person(i)) FROM generate_series(0, 99) i) AS o (owners),
        (SELECT array_agg(bench.organization(i)) FROM generate_series(0, 9999) i) AS a (organizations);
 INSERT INTO bench.indexed TABLE bench.events;
-SELECT format('INSERT INTO bench.%s SELECT * FROM bench.events WHERE id <= 100000', name) FROM unnest('{documents,open,owned,owned_by_sql,shared,ruled,parts}'::text[]) name \gexec
+SELECT format('INSERT INTO bench.%s SELECT * FROM bench.events WHERE id <= 100000', name) FROM unnest('{documents,open,owned,owned_by_sql,owned_by_literal,shared,ruled,parts}'::text[]) name \gexec
 CREATE INDEX ON bench.indexed (organization);
 
 -- Rows are inserted into these: with a policy and without, with a key and without an index.
@@ -102,14 +108,15 @@ SELECT v.measure, v.variant, v.relation::regclass, v.command, replace(v.expressi
   ('events', 'literal500', 'bench.events', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(500))),
   ('indexed', 'ours',       'bench.indexed', 'SELECT', 'lifeguard.is_member(organization)'),
   ('indexed', 'literal2',   'bench.indexed', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(2))),
+  ('indexed', 'literal500', 'bench.indexed', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(500))),
   ('indexed', 'literal100', 'bench.indexed', 'SELECT', format('organization = ANY (%s::uuid[])', bench.written(100))),
   ('lookup', 'ours', 'bench.owned', 'SELECT', 'lifeguard.uid() = owner'),
   ('lookup', 'bare', 'bench.owned_by_sql', 'SELECT', 'auth.uid() = owner'),
+  ('lookup', 'literal', 'bench.owned_by_literal', 'SELECT', 'ME = owner'),
   ('member', 'ours',    'bench.shared', 'SELECT', 'lifeguard.is_member(organization)'),
   ('member', 'plpgsql', 'bench.shared', 'SELECT', 'bench.is_member(organization)'),
   ('insert', 'literal', 'bench.checked', 'INSERT', 'owner = ME'),
   ('insert', 'ours',    'bench.checked', 'INSERT', 'owner = lifeguard.uid()'),
-  ('insert', 'literal', 'bench.checked_heap', 'INSERT', 'owner = ME'),
   ('insert', 'ours',    'bench.checked_heap', 'INSERT', 'owner = lifeguard.uid()'),
   ('four', 'literal', 'bench.ruled', 'SELECT', 'false'),
   ('four', 'literal', 'bench.ruled', 'SELECT', 'ME = owner'),
@@ -194,37 +201,66 @@ BEGIN
                         format('SELECT bench.cost(%L || $1, %L, %s)', measure || '_', format('SELECT count(*) FROM %s', relation), expected), turns);
 END $$;
 
--- A client's turn: what a statement takes it. At the end of a round the turns become samples.
-CREATE UNLOGGED TABLE bench.turns (measure text, variant text, taken float8);
-CREATE FUNCTION bench.keep_turn(measure text, variant text, taken float8) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
-  INSERT INTO bench.turns VALUES (measure, variant, taken)
-$$;
-CREATE FUNCTION bench.keep_turns(round int) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO sample SELECT round, measure, variant, percentile_cont(0.25) WITHIN GROUP (ORDER BY taken) FROM bench.turns GROUP BY measure, variant;
-  DELETE FROM bench.turns;
+-- --- clients ---
+
+-- Notes what each of n statements has taken since the last call: of the session's processor time, and of its client's too, which is what
+-- the client waits for when both are on one processor and nobody else is. The first call begins.
+CREATE UNLOGGED TABLE bench.laps (measure text, variant text, taken float8);
+CREATE FUNCTION bench.end_lap(measure text, variant text, n int, client text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  before  float8[] := nullif(current_setting('bench.before', true), '');
+  session float8 := bench.cpu();
+  waited  float8 := session + bench.cpu(client);
+BEGIN
+  INSERT INTO bench.laps SELECT v.* FROM (VALUES (measure, variant, (session - before[1]) / n), (measure || '_both', variant, (waited - before[2]) / n)) AS v
+   WHERE before IS NOT NULL;
+  session := bench.cpu();
+  PERFORM set_config('bench.before', ARRAY[session, session + bench.cpu(client)]::text, false);
+END $$;
+
+-- Makes samples of a round's laps: the lower quartile, as in bench.take_turns.
+CREATE FUNCTION bench.keep_laps(round int) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO sample SELECT round, measure, variant, percentile_cont(0.25) WITHIN GROUP (ORDER BY taken) FROM bench.laps GROUP BY measure, variant;
+  DELETE FROM bench.laps;
 $$;
 
 -- All that is measured in one session; `size` is 1 or 2, for how many turns.
 CREATE PROCEDURE bench.compare(round int, size int) LANGUAGE plpgsql AS $$
 BEGIN
   CALL bench.scan(round, 'uid', '{literal,ours,wrapped}', 'bench.documents', 1, 1000, 15 * size);
-  CALL bench.scan(round, 'uid', '{bare}', 'bench.documents', 1, 1000, 2);
+  CALL bench.scan(round, 'uid', '{bare}', 'bench.documents', 1, 1000, 1);
   CALL bench.scan(round, 'admin', '{true,literal,ours,wrapped}', 'bench.documents', 0, 100000, 15 * size);
   CALL bench.scan(round, 'admin', '{plpgsql}', 'bench.documents', 0, 100000, 1);
   CALL bench.scan(round, 'either', '{half,literal,ours,wrapped}', 'bench.documents', 1, 1000, 15 * size);
   CALL bench.scan(round, 'either', '{plpgsql}', 'bench.documents', 1, 1000, 1);
   CALL bench.scan(round, 'permission', '{ours}', 'bench.documents', 100, 1000, 5);
   CALL bench.scan(round, 'permission', '{plpgsql}', 'bench.documents', 100, 1000, 1);
-  CALL bench.scan(round, 'events', '{literal100,ours}', 'bench.events', 100, 10000, 6 * size, 'events100');
-  CALL bench.scan(round, 'events', '{literal500,ours}', 'bench.events', 500, 50000, 6 * size, 'events500');
+  CALL bench.scan(round, 'events', '{literal100,ours}', 'bench.events', 100, 10000, 4 * size, 'events100');
+  CALL bench.scan(round, 'events', '{literal500,ours}', 'bench.events', 500, 50000, 4 * size, 'events500');
   CALL bench.scan(round, 'indexed', '{literal100,ours}', 'bench.indexed', 100, 10000, 15 * size, 'indexed100');
+  CALL bench.scan(round, 'indexed', '{literal500,ours}', 'bench.indexed', 500, 50000, 5 * size, 'indexed500');
   CALL bench.scan(round, 'parts', '{literal,ours}', 'bench.parts', 1, 1000, 10 * size);
   CALL bench.scan(round, 'parts_member', '{literal,ours}', 'bench.parts', 100, 1000, 5 * size);
   PERFORM set_config('request.jwt.claims', bench.claims(1), false);
   CALL bench.take_turns(round, 'insert', '{none,ours,literal}',
-                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked') ELSE bench.insert_cost('insert_' || $1, 'bench.checked') END$q$, 4 * size);
-  CALL bench.take_turns(round, 'heap', '{none,ours,literal}',
-                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked_heap') ELSE bench.insert_cost('insert_' || $1, 'bench.checked_heap') END$q$, 4 * size);
+                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked') ELSE bench.insert_cost('insert_' || $1, 'bench.checked') END$q$, 2 * size);
+  CALL bench.take_turns(round, 'heap', '{none,ours}',
+                        $q$SELECT CASE $1 WHEN 'none' THEN bench.insert_cost('free', 'bench.unchecked_heap') ELSE bench.insert_cost('insert_' || $1, 'bench.checked_heap') END$q$, 2 * size);
   PERFORM set_config('request.jwt.claims', bench.claims(2), false);
   CALL bench.take_turns(round, 'four', '{literal,ours,plpgsql}', $q$SELECT bench.planning_cost('four_' || $1, 'SELECT title FROM bench.ruled WHERE id = 1')$q$, 5 * size);
+END $$;
+
+-- What clients look up is there for them, and no more.
+DO $$
+BEGIN
+  PERFORM set_config('request.jwt.claims', bench.claims(1), false);
+  PERFORM bench.cost('lookup_' || variant, format('SELECT count(*) FROM bench.%s', relation), 1000)
+     FROM (VALUES ('literal', 'owned_by_literal'), ('ours', 'owned'), ('bare', 'owned_by_sql')) AS v (variant, relation);
+  FOR n IN 0 .. 3 LOOP
+    PERFORM set_config('request.jwt.claims', bench.claims((10 ^ n)::int), false);
+    PERFORM bench.cost('member_' || variant, 'SELECT count(*) FROM bench.shared WHERE id <= 2000', (10 ^ n)::bigint) FROM unnest('{ours,plpgsql}'::text[]) AS variant;
+  END LOOP;
+  PERFORM set_config('request.jwt.claims', bench.claims(2), false);
+  PERFORM bench.cost('indexed_' || variant, 'SELECT count(*) FROM bench.indexed', 200) FROM unnest('{ours,literal2}'::text[]) AS variant;
+  PERFORM bench.cost('four_' || variant, 'SELECT count(*) FROM bench.ruled', 1000 + 10) FROM unnest('{ours,literal,plpgsql}'::text[]) AS variant;
 END $$;

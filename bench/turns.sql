@@ -3,9 +3,9 @@
 CREATE EXTENSION lifeguard;
 CREATE SCHEMA bench;
 
--- Microseconds of processor time that this session has taken. It sleeps first: then the kernel's account is exact.
-CREATE FUNCTION bench.cpu() RETURNS float8 LANGUAGE sql SECURITY DEFINER AS $$
-  SELECT split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float8 / 1e3 FROM pg_sleep(0.001)
+-- Microseconds of processor time that this session, or another process, has taken. It sleeps first: then the kernel's account is exact.
+CREATE FUNCTION bench.cpu(process text DEFAULT 'self') RETURNS float8 LANGUAGE sql SECURITY DEFINER AS $$
+  SELECT split_part(pg_read_file(format('/proc/%s/schedstat', process)), ' ', 1)::float8 / 1e3 FROM pg_sleep(0.001)
 $$;
 
 -- Keeps this session on one processor. On the same as its client it need not be woken from another, which may take longer than what is measured.
