@@ -99,7 +99,8 @@ void add(Answers *answers, const pg_uuid_t &organization, Belongs belongs, const
         widen(answers);
     const int rank = role == nullptr ? -1 : rank_of(current_sources(), role);
     if (role != nullptr && rank < 0 && current_sources().role_count > 0)
-        complain(Complaint::membership, "a membership has a role that is not in the order of roles: it permits nothing");
+        complain(Complaint::membership,
+                 "a membership has a role that is not in the order of roles: it permits nothing");
     Membership *place = find_place(*answers, organization);
     if (place->belongs == Belongs::unknown) {
         place->organization = organization;
@@ -146,7 +147,8 @@ void add_claimed(Answers *answers, const Source &source) {
 
 // Calls ask() for every source of a kind, with a snapshot that fits the answers: what is to last sees all that has been
 // committed, other answers see what the statement sees.
-void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *organization, Visit visit, void *argument) {
+void ask_all(Answers *answers, Kind kind, Question question, const pg_uuid_t *organization, Visit visit,
+             void *argument) {
     const Person &caller = current_person();
     if (!caller.has_subject)
         return;

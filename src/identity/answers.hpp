@@ -12,8 +12,9 @@ namespace lifeguard::identity {
 
 // All that an answer depends on: the claims, the sources, and what the active snapshot sees. Two snapshots of one
 // transaction and command with the same limits and as many transactions in progress below them see the same, because
-// below a limit transactions only ever come to their end. That holds for what others write. What this transaction writes
-// also appears while a command runs, to functions that the command calls: once it has written, answers are one snapshot's.
+// below a limit transactions only ever come to their end. That holds for what others write. What this transaction
+// writes also appears while a command runs, to functions that the command calls: once it has written, answers are one
+// snapshot's.
 struct Moment {
     uint64 claims;
     uint64 sources;
@@ -46,8 +47,8 @@ struct Answers {
     bool lasting;      // and no change was told since
     MemoryContext memory;
     Belongs admin;
-    bool complete; // all memberships are in the table: what is not there does not belong
-    int asked;     // organizations looked up one by one
+    bool complete;     // all memberships are in the table: what is not there does not belong
+    int asked;         // organizations looked up one by one
     Membership *table; // nullptr: nothing is known yet
     uint32 mask;       // of the table's size
     uint32 count;
@@ -63,8 +64,9 @@ inline bool is_of_now(const Answers &answers, Snapshot now) {
     const Moment &then = answers.moment;
     return then.command == now->curcid && then.xmax == now->xmax && then.in_progress == now->xcnt &&
            then.in_progress_subs == now->subxcnt && then.xmin == now->xmin && then.claims == settings_changes &&
-           then.transaction == pg::local_transaction() && then.sources == sources_changes && then.rollbacks == rollbacks &&
-           then.own == MyProc->xid && then.stamp == now->speculativeToken && settings_watched;
+           then.transaction == pg::local_transaction() && then.sources == sources_changes &&
+           then.rollbacks == rollbacks && then.own == MyProc->xid && then.stamp == now->speculativeToken &&
+           settings_watched;
 }
 
 // The answers of now, whatever they hold; nullptr when they have to be looked for.

@@ -19,8 +19,8 @@ char *tenant_claim; // lifeguard.tenant_claim
 struct Setting {
     const char *name;
     const char *description;
-    bool ours;       // defined here, so that every change is counted
-    char *value;     // where it is ours
+    bool ours;        // defined here, so that every change is counted
+    char *value;      // where it is ours
     const char *seen; // what it was, where it is another library's
 };
 
@@ -240,11 +240,13 @@ text *claim_text(std::string_view value, bool json) {
         char *meaning = pg::json_string(value);
         return meaning == nullptr ? nullptr : cstring_to_text(meaning);
     }
-    const bool as_it_stands = !json || value == "true" || value == "false" ||
-                              (!value.starts_with("-0") && value.find_first_not_of("-0123456789") == std::string_view::npos);
+    const bool as_it_stands =
+        !json || value == "true" || value == "false" ||
+        (!value.starts_with("-0") && value.find_first_not_of("-0123456789") == std::string_view::npos);
     if (as_it_stands)
         return cstring_to_text_with_len(value.data(), static_cast<int>(value.size()));
-    Jsonb *normal = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(value.data(), value.size()))));
+    Jsonb *normal =
+        DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pnstrdup(value.data(), value.size()))));
     return cstring_to_text(JsonbToCString(nullptr, &normal->root, VARSIZE(normal)));
 }
 

@@ -9,11 +9,12 @@ namespace lifeguard::identity {
 struct Person {
     bool has_subject;
     pg_uuid_t subject;
-    text *role;               // nullptr: none
-    text *email;              // nullptr: none
-    std::string_view claims;  // the sound JSON object of request.jwt.claims, as long as the settings stay; else without data
-    bool by_claim;            // there is no request.jwt.claims: each claim has a setting of its own
-    const Person *retired;    // the one that was retired before this
+    text *role;  // nullptr: none
+    text *email; // nullptr: none
+    std::string_view
+        claims;    // the sound JSON object of request.jwt.claims, as long as the settings stay; else without data
+    bool by_claim; // there is no request.jwt.claims: each claim has a setting of its own
+    const Person *retired; // the one that was retired before this
 };
 
 // Counts the changes of the settings that claims are in.
@@ -42,8 +43,8 @@ void watch_claim(const char *name);
 // has a setting of its own, the first name is the setting's, which must be JSON.
 std::string_view find_at_path(const Person &caller, const char *const *path, int length);
 
-// The text a claim means, as jsonb's ->> gives it: a string's, or the JSON of anything else; nullptr for null or no claim.
-// Palloc'd.
+// The text a claim means, as jsonb's ->> gives it: a string's, or the JSON of anything else; nullptr for null or no
+// claim. Palloc'd.
 text *claim_text(std::string_view value, bool json);
 
 // The tenant, by the claim that lifeguard.tenant_claim names, else by app.current_tenant_id.

@@ -17,11 +17,12 @@ static int required_rank(const char *role) {
     initStringInfo(&known);
     for (int i = 0; i < sources.role_count; i++)
         appendStringInfo(&known, "%s%s", i == 0 ? "" : ", ", sources.roles[i]);
-    ereport(ERROR, (errcode(err::unknown_role), errmsg("there is no role \"%s\" in the order of roles", role),
-                    errdetail_internal("%s", pg::Detail().add("role", role).text()),
-                    sources.role_count > 0
-                        ? errhint("The order is: %s. SELECT lifeguard.use_role_order('{...}'); replaces it.", known.data)
-                        : errhint("SELECT lifeguard.use_role_order('{viewer, member, admin}'); sets it, the lowest first.")));
+    ereport(ERROR,
+            (errcode(err::unknown_role), errmsg("there is no role \"%s\" in the order of roles", role),
+             errdetail_internal("%s", pg::Detail().add("role", role).text()),
+             sources.role_count > 0
+                 ? errhint("The order is: %s. SELECT lifeguard.use_role_order('{...}'); replaces it.", known.data)
+                 : errhint("SELECT lifeguard.use_role_order('{viewer, member, admin}'); sets it, the lowest first.")));
     pg_unreachable();
 }
 

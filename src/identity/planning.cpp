@@ -26,9 +26,9 @@ List *index_condition(SupportRequestIndexCondition *request) {
     condition->opno = equal;
     condition->opfuncid = get_opcode(equal);
     condition->useOr = true;
-    condition->args = list_make2(linitial(reinterpret_cast<FuncExpr *>(request->node)->args),
-                                 makeFuncExpr(organizations, UUIDARRAYOID, NIL, InvalidOid, InvalidOid,
-                                              COERCE_EXPLICIT_CALL));
+    condition->args =
+        list_make2(linitial(reinterpret_cast<FuncExpr *>(request->node)->args),
+                   makeFuncExpr(organizations, UUIDARRAYOID, NIL, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
     condition->location = -1;
     request->lossy = false;
     return list_make1(condition);
@@ -60,7 +60,8 @@ LG_FUNCTION(lifeguard_is_member_support) {
     Node *answer = nullptr;
     if (IsA(request, SupportRequestIndexCondition))
         answer = reinterpret_cast<Node *>(index_condition(reinterpret_cast<SupportRequestIndexCondition *>(request)));
-    else if (IsA(request, SupportRequestSelectivity) && estimate(reinterpret_cast<SupportRequestSelectivity *>(request)))
+    else if (IsA(request, SupportRequestSelectivity) &&
+             estimate(reinterpret_cast<SupportRequestSelectivity *>(request)))
         answer = request;
     PG_RETURN_POINTER(answer);
 }

@@ -14,8 +14,8 @@ namespace {
 
 enum Column { id = 1, kind, relation, user_column, organization_column, role_column, condition, path, cached };
 
-constexpr const char *kinds[] = {"admins", "members", "role_order", "claim_admin", "claim_roles",
-                                 "claim_organizations"};
+constexpr const char *kinds[] = {"admins",      "members",     "role_order",
+                                 "claim_admin", "claim_roles", "claim_organizations"};
 
 Sources sources;
 uint64 sources_read_at = 0;
@@ -66,8 +66,8 @@ void read_path(Source *source, HeapTuple tuple, TupleDesc shape) {
         source->path[i] = TextDatumGetCString(elements[i]);
 }
 
-// Whether a trigger tells of every change of its table. Its name is not enough: whoever has the right TRIGGER may replace
-// it by one of his own.
+// Whether a trigger tells of every change of its table. Its name is not enough: whoever has the right TRIGGER may
+// replace it by one of his own.
 bool tells_of_changes(const Trigger &trigger) {
     constexpr int events = TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE;
     if (strcmp(trigger.tgname, "lifeguard_membership") != 0 || (trigger.tgtype & events) != events ||
@@ -153,8 +153,7 @@ Oid find_table(const char *name) {
     const Oid schema = get_namespace_oid("lifeguard", true);
     const Oid extension = get_extension_oid("lifeguard", true);
     const Oid table = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
-    return OidIsValid(extension) && OidIsValid(table) &&
-                   getExtensionOfObject(RelationRelationId, table) == extension
+    return OidIsValid(extension) && OidIsValid(table) && getExtensionOfObject(RelationRelationId, table) == extension
                ? table
                : InvalidOid;
 }
@@ -222,10 +221,11 @@ const char *query_text(const Source &source, Question question) {
 
 // Raises that a source cannot be asked.
 [[noreturn]] void report_broken(const Source &source, const char *why) {
-    ereport(ERROR, (errcode(err::broken_source), errmsg("identity source %d cannot be asked: %s", source.id, why),
-                    errdetail_internal("%s", pg::Detail().add("table", source.table).add("column", source.user_column).text()),
-                    errhint("SELECT lifeguard.drop_source(%d); takes it out, use_admins() or use_members() registers another.",
-                            source.id)));
+    ereport(ERROR,
+            (errcode(err::broken_source), errmsg("identity source %d cannot be asked: %s", source.id, why),
+             errdetail_internal("%s", pg::Detail().add("table", source.table).add("column", source.user_column).text()),
+             errhint("SELECT lifeguard.drop_source(%d); takes it out, use_admins() or use_members() registers another.",
+                     source.id)));
     pg_unreachable();
 }
 
@@ -279,7 +279,8 @@ void run(Source &source, Question question, const pg_uuid_t &user, const pg_uuid
         bool no_organization, no_role;
         const Datum found = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &no_organization);
         const Datum role = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &no_role);
-        visit(no_organization ? nullptr : DatumGetUUIDP(found), no_role ? nullptr : TextDatumGetCString(role), argument);
+        visit(no_organization ? nullptr : DatumGetUUIDP(found), no_role ? nullptr : TextDatumGetCString(role),
+              argument);
     }
     SPI_finish();
     pg::unpin_search_path(level);
@@ -315,11 +316,12 @@ int rank_of(const Sources &all, std::string_view role) {
 
 void refuse_circle() {
     if (asked != nullptr)
-        ereport(ERROR, (errcode(err::circular_source),
-                        errmsg("identity source %d asks about the caller while it is being asked", asked->id),
-                        errdetail_internal("%s", pg::Detail().add("table", asked->table).text()),
-                        errhint("The condition of a source, and the policies and views that it reads through, may not use "
-                                "is_admin(), is_member() and their like.")));
+        ereport(ERROR,
+                (errcode(err::circular_source),
+                 errmsg("identity source %d asks about the caller while it is being asked", asked->id),
+                 errdetail_internal("%s", pg::Detail().add("table", asked->table).text()),
+                 errhint("The condition of a source, and the policies and views that it reads through, may not use "
+                         "is_admin(), is_member() and their like.")));
 }
 
 void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid_t *organization, Visit visit,
@@ -338,9 +340,7 @@ void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid
         error_context_stack = context.previous;
     }
     PG_FINALLY();
-    {
-        asked = nullptr;
-    }
+    { asked = nullptr; }
     PG_END_TRY();
 }
 

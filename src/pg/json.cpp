@@ -6,8 +6,8 @@ namespace lifeguard::pg {
 namespace {
 
 constexpr int max_depth = 64;
-constexpr size_t max_number = 300;  // numeric holds far more
-constexpr size_t max_exponent = 3;  // digits
+constexpr size_t max_number = 300; // numeric holds far more
+constexpr size_t max_exponent = 3; // digits
 
 // A place in a text; what it reads, it steps over.
 struct Reader {

@@ -1,5 +1,5 @@
-// JSON texts read where they stand. Nothing is allocated and nothing raises, but for json_string(), so it also serves where the server's own
-// parser may not be called, because that raises on text that is no JSON.
+// JSON texts read where they stand. Nothing is allocated and nothing raises, but for json_string(), so it also serves
+// where the server's own parser may not be called, because that raises on text that is no JSON.
 #pragma once
 
 #include "pg/server.hpp"
