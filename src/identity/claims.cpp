@@ -165,9 +165,10 @@ void free_retired(XactEvent event, void *) {
     }
 }
 
-// Defines a setting, unless another library has: then its changes are not told.
+// Defines a setting, unless another library has: then its changes are not told. (A setting may be there and have no
+// value, nor flags: only its display tells it from none.)
 void define(Setting *setting) {
-    const bool exists = GetConfigOption(setting->name, true, false) != nullptr;
+    const bool exists = GetConfigOptionByName(setting->name, nullptr, true) != nullptr;
     if (exists && (GetConfigOptionFlags(setting->name, true) & GUC_CUSTOM_PLACEHOLDER) == 0)
         return;
     DefineCustomStringVariable(setting->name, setting->description, nullptr, &setting->value, nullptr, PGC_USERSET,

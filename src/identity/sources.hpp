@@ -38,7 +38,7 @@ struct Sources {
     int count;
     const char **roles; // the order of roles, the lowest first
     int role_count;
-    bool lasting; // every table among them tells of its changes
+    bool lasting;    // every table among them tells of its changes
     bool has_claims; // some are claims
     bool has_roles_claim;
     bool has_organizations_claim;
