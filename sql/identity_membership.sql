@@ -548,7 +548,7 @@ SELECT lifeguard.use_members('ident.own', 'person', 'organization');
 INSERT INTO lifeguard.identity_sources (kind, relation, user_column) VALUES ('admins', 'ident.own', 'person');
 SELECT lifeguard.try_source(1);
 RESET ROLE;
-SELECT count(*) > 7, string_agg(proname, ' ') FILTER (WHERE has_function_privilege('regress_identity_helper', oid, 'EXECUTE')) FROM pg_proc WHERE pronamespace = 'lifeguard'::regnamespace AND proname ~ '^use_|^drop_source|^try_source|roles|provide_auth';
+SELECT count(*) > 7, string_agg(proname, ' ') FILTER (WHERE has_function_privilege('regress_identity_helper', oid, 'EXECUTE')) FROM pg_proc WHERE pronamespace = 'lifeguard'::regnamespace AND proname ~ '^use_|^drop_source|^try_source|^check_roles|^roles_of|provide_auth';
 GRANT SELECT, INSERT, UPDATE, DELETE ON lifeguard.identity_sources TO regress_identity_helper;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA lifeguard TO regress_identity_helper;
 SET ROLE regress_identity_helper;
