@@ -85,10 +85,17 @@ LG_FUNCTION(lifeguard_organization_role) {
     PG_RETURN_TEXT_P(cstring_to_text(role));
 }
 
-// has_permission(organization, required_role)
+// has_permission(organization, required_role): both by the same order of roles, which may be read anew on the way.
 LG_FUNCTION(lifeguard_has_permission) {
-    const int required = required_rank(text_argument(fcinfo, 1));
-    const Membership *membership = identity::find_membership(*PG_GETARG_UUID_P(0));
+    const std::string_view role = text_argument(fcinfo, 1);
+    const Membership *membership;
+    uint64 order;
+    int required, tries = 0;
+    do {
+        order = identity::sources_changes;
+        membership = identity::find_membership(*PG_GETARG_UUID_P(0));
+        required = required_rank(role);
+    } while (order != identity::sources_changes && ++tries < 3);
     PG_RETURN_BOOL(membership != nullptr && membership->rank >= required);
 }
 
