@@ -13,7 +13,6 @@ struct Person {
     text *email;              // nullptr: none
     std::string_view claims;  // the sound JSON object of request.jwt.claims, as long as the settings stay; else without data
     bool by_claim;            // there is no request.jwt.claims: each claim has a setting of its own
-    const Person *retired;    // the one that was retired before this
 };
 
 // Counts the changes of the settings that claims are in.
