@@ -44,8 +44,9 @@ struct ClaimSetting {
 ClaimSetting *claim_settings_read = nullptr;
 bool all_ours = false; // of `settings`
 
-// Persons whom a result may still point to.
-const Person *retired = nullptr;
+// Where persons are. Results may still point to those who were before the current one.
+MemoryContext persons = nullptr;
+bool has_former_persons = false;
 
 // Empty is what SET LOCAL leaves behind, and means none.
 const char *none_if_empty(const char *value) {
@@ -141,7 +142,7 @@ const Person *make_person() {
     size_t size = MAXALIGN(sizeof(Person));
     for (const text *name : names)
         size += name == nullptr ? 0 : MAXALIGN(VARSIZE(name));
-    auto *made = static_cast<Person *>(MemoryContextAllocZero(TopMemoryContext, size));
+    auto *made = static_cast<Person *>(MemoryContextAllocZero(persons, size));
     char *end = reinterpret_cast<char *>(made) + MAXALIGN(sizeof(Person));
     made->claims = object;
     made->by_claim = by_claim;
@@ -151,18 +152,17 @@ const Person *make_person() {
     return made;
 }
 
-// Frees the persons that no result can point to any more: the statement that the client sent has ended. (A procedure
-// that commits has not: it may hold one in an argument.)
-void free_retired(XactEvent event, void *) {
+// Forgets all persons where no result can point to one any more: the statement that the client sent has ended. (A
+// procedure that commits has not: it may hold one in an argument.)
+void forget_persons(XactEvent event, void *) {
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
         return;
-    if (ActivePortal != nullptr || SPI_inside_nonatomic_context())
+    if (!has_former_persons || ActivePortal != nullptr || SPI_inside_nonatomic_context())
         return;
-    while (retired != nullptr) {
-        const Person *next = retired->retired;
-        pfree(const_cast<Person *>(retired));
-        retired = next;
-    }
+    MemoryContextReset(persons);
+    person = nullptr;
+    person_read_at = 0;
+    has_former_persons = false;
 }
 
 // Defines a setting, unless another library has: then its changes are not told. (A setting may be there and have no
@@ -184,10 +184,7 @@ const Person &read_person() {
     if (person_read_at != settings_changes) {
         const uint64 read_at = settings_changes;
         const Person *now = make_person();
-        if (person != nullptr) {
-            const_cast<Person *>(person)->retired = retired;
-            retired = person;
-        }
+        has_former_persons = has_former_persons || person != nullptr;
         person = now;
         person_read_at = read_at;
         note_whether_watched();
@@ -310,7 +307,8 @@ void init_claims() {
         all_ours = all_ours && setting.ours;
     }
     note_whether_watched();
-    RegisterXactCallback(free_retired, nullptr);
+    persons = AllocSetContextCreate(TopMemoryContext, "lifeguard identity persons", ALLOCSET_SMALL_SIZES);
+    RegisterXactCallback(forget_persons, nullptr);
 }
 
 } // namespace lifeguard::identity

@@ -123,7 +123,7 @@ is(join(' ', map { join ',', split /\n/ } @counts), '1 2,1 1 2 2 2', 'a prepared
 
 # --- memory ---
 
-my $used = q{SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE parent = 'TopMemoryContext' AND name ~ '^lifeguard' OR name = 'TopMemoryContext'};
+my $used = q{SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE parent = 'TopMemoryContext' AND name ~ '^lifeguard' OR name = 'TopMemoryContext'};
 my $changes = <<'END';
 CREATE OR REPLACE PROCEDURE churn(changes int) LANGUAGE plpgsql AS $$
 BEGIN
