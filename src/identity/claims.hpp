@@ -10,21 +10,12 @@ struct Person {
     bool has_subject;
     bool subject_is_wrong; // there is one, but no UUID
     pg_uuid_t subject;
-<<<<<<< HEAD
-    text *role;  // nullptr: none
-    text *email; // nullptr: none
-    std::string_view
-        claims; // the sound JSON object of request.jwt.claims, as long as the settings stay; else without data
+    text *role;              // nullptr: none
+    text *email;             // nullptr: none
+    std::string_view claims; // the sound JSON object of request.jwt.claims, as long as the settings stay; or no data
     bool has_tenant, tenant_known;
     pg_uuid_t tenant;
-    bool by_claim;         // there is no request.jwt.claims: each claim has a setting of its own
-    const Person *retired; // the one that was retired before this
-=======
-    text *role;               // nullptr: none
-    text *email;              // nullptr: none
-    std::string_view claims;  // the sound JSON object of request.jwt.claims, as long as the settings stay; else without data
-    bool by_claim;            // there is no request.jwt.claims: each claim has a setting of its own
->>>>>>> tests
+    bool by_claim; // there is no request.jwt.claims: each claim has a setting of its own
 };
 
 // Counts the changes of the settings that claims are in.
