@@ -121,10 +121,7 @@ void add(Answers *answers, const pg_uuid_t &organization, Belongs belongs, const
     }
     place->belongs = belongs;
     place->rank = static_cast<int16>(rank);
-    if (role == nullptr)
-        place->role = nullptr;
-    else // the order's own text lives as long as the sources, and answers do not outlive those
-        place->role = rank >= 0 ? current_sources().roles[rank] : MemoryContextStrdup(answers->memory, role);
+    place->role = role == nullptr ? nullptr : MemoryContextStrdup(answers->memory, role);
 }
 
 // A row of a members source.
@@ -253,16 +250,21 @@ const Answers &all_memberships() {
 }
 
 bool holds_role(std::string_view role) {
-    const Answers &answers = all_memberships();
-    const int rank = rank_of(current_sources(), role);
-    if (rank >= 0 && rank < max_ranked)
-        return (answers.ranks >> rank & 1) != 0;
-    for (uint32 i = 0; i <= answers.mask; i++) {
-        const Membership &one = answers.table[i];
-        if (one.belongs == Belongs::yes && one.role != nullptr && role == one.role)
-            return true;
+    for (int tries = 0;; tries++) {
+        const uint64 order = sources_changes; // of roles; asking may bring another
+        const Answers &answers = all_memberships();
+        const int rank = rank_of(current_sources(), role);
+        if (order != sources_changes && tries < 3)
+            continue;
+        if (rank >= 0 && rank < max_ranked)
+            return (answers.ranks >> rank & 1) != 0;
+        for (uint32 i = 0; i <= answers.mask; i++) {
+            const Membership &one = answers.table[i];
+            if (one.belongs == Belongs::yes && one.role != nullptr && role == one.role)
+                return true;
+        }
+        return false;
     }
-    return false;
 }
 
 int known_count() {
