@@ -256,8 +256,9 @@ BEGIN
 
   IF current_setting('lifeguard.check_retention') <> '-1' THEN
     too_old := now() - current_setting('lifeguard.check_retention')::interval;
-    DELETE FROM monitoring.check_findings f WHERE coalesce(f.gone_at, f.last_seen_at) < too_old AND f.last_run <> this AND f.gone_run IS DISTINCT FROM this;
-    -- what each check said last stays
+    -- what each check said last stays, and what it still finds
+    DELETE FROM monitoring.check_findings f
+     WHERE coalesce(f.gone_at, f.last_seen_at) < too_old AND (f.gone_at IS NOT NULL OR NOT EXISTS (SELECT FROM monitoring.checks c WHERE c.name = f.name));
     DELETE FROM monitoring.check_results t USING monitoring.check_runs r
      WHERE r.id = t.run AND r.started_at < too_old AND t.run <> this
        AND (NOT EXISTS (SELECT FROM monitoring.checks c WHERE c.name = t.name) OR EXISTS (SELECT FROM monitoring.check_results n WHERE n.name = t.name AND n.run > t.run));
