@@ -20,13 +20,13 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION lifeguard.report_time(timestamptz) IS 'A moment as a report writes it, in the session''s time zone and in English.';
 
-CREATE FUNCTION lifeguard.report_number(value numeric) RETURNS text
+CREATE FUNCTION lifeguard.report_number(value numeric, cents boolean DEFAULT false) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN value IN ('NaN', 'Infinity', '-Infinity') OR abs(value) >= 1e15 THEN value::text
-              WHEN round(value, 2) = trunc(value) THEN to_char(value, 'FM999,999,999,999,990')
-              ELSE to_char(value, 'FM999,999,999,999,990.00') END
+  SELECT CASE WHEN value IN ('NaN', 'Infinity', '-Infinity') OR abs(value) >= 1e15 THEN left(value::text, 20)
+              WHEN cents AND round(value, 2) <> trunc(value) THEN to_char(value, 'FM999,999,999,999,990.00')
+              ELSE rtrim(to_char(value, 'FM999,999,999,999,990.99'), '.') END
 $$;
-COMMENT ON FUNCTION lifeguard.report_number(numeric) IS 'A number as a report writes it: 1,234 or 1,234.50.';
+COMMENT ON FUNCTION lifeguard.report_number(numeric, boolean) IS 'A number as a report writes it: 1,234 or 1,234.5; with cents 1,234.50.';
 
 CREATE FUNCTION lifeguard.counted(number bigint, singular text, plural text DEFAULT NULL) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -46,8 +46,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
          -- a sign of a currency goes before each number, % behind it; the rest of the unit ends the line
          LATERAL (SELECT substring(u.unit FROM '^[$\u00a3\u00a5\u20ac]') AS before, substring(u.unit FROM '^%') AS behind,
                          btrim(regexp_replace(u.unit, '^[$\u00a3\u00a5\u20ac%]', '')) AS rest) AS unit,
-         LATERAL (SELECT CASE WHEN n.value < 0 THEN '-' ELSE '' END || coalesce(unit.before, '') || lifeguard.report_number(abs(n.value)) || coalesce(unit.behind, '') AS value,
-                         coalesce(unit.before, '') || lifeguard.report_number(n.total) || coalesce(unit.behind, '') AS total
+         LATERAL (SELECT CASE WHEN n.value < 0 THEN '-' ELSE '' END || coalesce(unit.before, '') || lifeguard.report_number(abs(n.value), unit.before IS NOT NULL) || coalesce(unit.behind, '') AS value,
+                         coalesce(unit.before, '') || lifeguard.report_number(n.total, unit.before IS NOT NULL) || coalesce(unit.behind, '') AS total
                     FROM (SELECT gauge.value, gauge.total) AS n) AS written
 $$;
 COMMENT ON FUNCTION lifeguard.report_gauge(monitoring.gauge) IS
@@ -89,10 +89,12 @@ COMMENT ON FUNCTION lifeguard.report_gauges() IS
 REVOKE EXECUTE ON FUNCTION lifeguard.report_gauges() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lifeguard.report_gauges() TO pg_monitor;
 
+-- A body that is bound when it is made: it finds the table whatever its name will be.
 CREATE FUNCTION lifeguard.report_errors(days int) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+RETURN (
   WITH counted AS (
-    SELECT day, sum(occurrences)::bigint AS occurrences FROM monitoring.errors_by_day WHERE day > current_date - days AND day <= current_date GROUP BY day
+    SELECT created_at::date AS day, sum(occurrences)::bigint AS occurrences FROM monitoring.system_errors WHERE created_at >= current_date - days + 1 GROUP BY 1
   ), calendar AS (
     SELECT day::date, coalesce(c.occurrences, 0) AS occurrences, max(c.occurrences) OVER () AS most,
            -- days without errors that follow each other share a line
@@ -105,15 +107,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            'lines', coalesce(jsonb_agg(jsonb_build_object(
              'day', CASE WHEN first = last THEN to_char(first, 'Dy FMDD Mon') ELSE to_char(first, 'FMDD Mon') || ' - ' || to_char(last, 'FMDD Mon') END,
              'occurrences', lifeguard.report_number(occurrences), 'share', coalesce(round(share, 3), 0)) ORDER BY last DESC), '[]'))
-    FROM lines
-$$;
+    FROM lines);
 COMMENT ON FUNCTION lifeguard.report_errors(int) IS
 'The journal''s errors of so many days up to today (of the session''s time zone): how many in all, and a line a day, the latest first, days without errors together.';
 
 CREATE FUNCTION lifeguard.report_findings(health jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH listed AS (
-    SELECT f ->> 'check' AS "check", f ->> 'category' AS category, f ->> 'severity' AS severity, f ->> 'object' AS object, f ->> 'message' AS message,
+    SELECT f ->> 'check' AS "check", f ->> 'category' AS category, f ->> 'severity' AS severity, coalesce(f ->> 'object', '') AS object, coalesce(f ->> 'message', '') AS message,
            f ->> 'remedy' AS remedy, (f ->> 'since')::timestamptz AS since, f ->> 'change' = 'new' AS is_new, n
       FROM jsonb_array_elements(health -> 'findings') WITH ORDINALITY AS e(f, n)
   ), placed AS (
@@ -124,10 +125,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT severity, "check", min(n) AS n, jsonb_build_object(
              'check', lifeguard.report_text("check", 100), 'category', lifeguard.report_text(min(category), 60),
              -- what to do stands once below them, or with each where it is not the same
-             'remedy', CASE WHEN min(remedy) = max(remedy) AND count(*) = count(remedy) THEN lifeguard.report_text(min(remedy), 1000, true) END,
+             'remedy', CASE WHEN min(remedy) = max(remedy) AND count(*) = count(remedy) THEN lifeguard.report_text(min(remedy), 2000, true) END,
              'findings', jsonb_agg(jsonb_build_object(
                'object', lifeguard.report_text(object, 200), 'message', lifeguard.report_text(message, 400), 'new', is_new,
-               'remedy', lifeguard.report_text(remedy, 1000, true), 'since', CASE WHEN NOT is_new THEN 'since ' || to_char(since, 'Dy FMDD Mon YYYY') END) ORDER BY place),
+               'remedy', lifeguard.report_text(remedy, 2000, true), 'since', CASE WHEN NOT is_new THEN 'since ' || to_char(since, 'Dy FMDD Mon YYYY') END) ORDER BY place),
              'more', CASE WHEN min(of_check) > count(*)
                           THEN format('and %s%s more of this check', CASE WHEN health ->> 'findings_left_out' > '0' THEN 'at least ' ELSE '' END, min(of_check) - count(*)) END) AS shown
       FROM chosen GROUP BY severity, "check"
@@ -150,13 +151,14 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     'checked', lifeguard.report_time((health ->> 'checked_at')::timestamptz),
     'unknown', CASE WHEN health ->> 'checked_at' IS NULL THEN 'The checks have never run. Run them:'
                     WHEN health ->> 'score' IS NULL THEN 'No check that is enabled has run. Run them:' END,
-    'checks', concat_ws(', ', nullif(h.counts ->> 'critical', '0') || ' critical', lifeguard.counted(nullif((h.counts ->> 'warning')::bigint, 0), 'warning'), (h.counts ->> 'healthy') || ' healthy')
-              || ' of ' || lifeguard.counted((h.counts ->> 'checks')::bigint, 'check'),
+    'checks', CASE WHEN h.counts ->> 'healthy' = h.counts ->> 'checks' THEN lifeguard.counted((h.counts ->> 'checks')::bigint, 'check') || ', all healthy'
+                   ELSE concat_ws(', ', nullif(h.counts ->> 'critical', '0') || ' critical', lifeguard.counted(nullif((h.counts ->> 'warning')::bigint, 0), 'warning'), (h.counts ->> 'healthy') || ' healthy')
+                        || ' of ' || lifeguard.counted((h.counts ->> 'checks')::bigint, 'check') END,
     'changes', CASE WHEN jsonb_typeof(health -> 'previous') = 'object' THEN format('%s new, %s gone', lifeguard.report_number((h.counts ->> 'new')::numeric), lifeguard.report_number((h.counts ->> 'gone')::numeric)) END,
     'previous', CASE WHEN jsonb_typeof(health -> 'previous') = 'object'
                      THEN concat_ws(', ', lifeguard.report_time((health #>> '{previous,checked_at}')::timestamptz), health #>> '{previous,status}', 'score ' || (health #>> '{previous,score}')) END,
-    'gone', (SELECT coalesce(jsonb_agg(jsonb_build_object('check', lifeguard.report_text(g ->> 'check', 100), 'object', lifeguard.report_text(g ->> 'object', 200),
-                                                          'message', lifeguard.report_text(g ->> 'message', 200)) ORDER BY n), '[]')
+    'gone', (SELECT coalesce(jsonb_agg(jsonb_build_object('check', lifeguard.report_text(g ->> 'check', 100), 'object', lifeguard.report_text(coalesce(g ->> 'object', ''), 200),
+                                                          'message', lifeguard.report_text(coalesce(g ->> 'message', ''), 200)) ORDER BY n), '[]')
                FROM jsonb_array_elements(health -> 'gone') WITH ORDINALITY AS e(g, n) WHERE n <= 10),
     'gone_left_out', greatest((h.counts ->> 'gone')::bigint - 10, 0),
     'gauges', lifeguard.report_gauges(),

@@ -121,7 +121,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
            format('<h2 class="part"><bdi>%s</bdi></h2>', lifeguard.escape_html(g ->> 'title'))
         || CASE WHEN g ->> 'problem' IS NOT NULL THEN format('<p class="note">This could not be read: <bdi>%s</bdi></p>', lifeguard.escape_html(g ->> 'problem'))
                 WHEN readings.html IS NULL THEN '<p class="note">Nothing to show.</p>'
-                ELSE '<table width="100%" cellpadding="0" cellspacing="0" border="0">' || readings.html || '</table>' END
+                ELSE '<table aria-label="' || lifeguard.escape_html(g ->> 'title') || '" width="100%" cellpadding="0" cellspacing="0" border="0">' || readings.html || '</table>' END
         || CASE WHEN (g ->> 'more')::bigint > 0 THEN format('<p class="note">and %s more</p>', lifeguard.report_number((g ->> 'more')::numeric)) ELSE '' END, '' ORDER BY n)
     FROM jsonb_array_elements(content -> 'gauges') WITH ORDINALITY AS gauges(g, n),
          LATERAL (SELECT string_agg(format('<tr><th scope="row" class="label"><bdi>%s</bdi></th><td class="number"><bdi>%s</bdi></td></tr>%s',
@@ -135,7 +135,7 @@ CREATE FUNCTION lifeguard.html_errors(errors jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT '<h2 class="part">Errors by day</h2>'
       || CASE WHEN (errors ->> 'total')::numeric = 0 THEN format('<p class="note">No errors in %s days.</p>', errors ->> 'days')
-              ELSE format('<p class="sum">%s in %s days</p><table width="100%%" cellpadding="0" cellspacing="0" border="0">', lifeguard.counted((errors ->> 'total')::bigint, 'error'), errors ->> 'days')
+              ELSE format('<p class="sum">%s in %s days</p><table aria-label="Errors by day" width="100%%" cellpadding="0" cellspacing="0" border="0">', lifeguard.counted((errors ->> 'total')::bigint, 'error'), errors ->> 'days')
                 || (SELECT string_agg(format('<tr><th scope="row" class="day" width="1%%">%s</th><td class="count" width="1%%">%s</td><td class="plot">%s</td></tr>',
                                              l ->> 'day', l ->> 'occurrences', lifeguard.html_bar((l ->> 'share')::numeric, 'fill', 'blank')), '' ORDER BY n)
                       FROM jsonb_array_elements(errors -> 'lines') WITH ORDINALITY AS e(l, n))

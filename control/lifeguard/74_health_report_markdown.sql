@@ -3,7 +3,7 @@
 CREATE FUNCTION lifeguard.escape_markdown(content text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   -- an empty comment keeps what would become a link, a mention or an issue's number from doing so
-  SELECT regexp_replace(regexp_replace(content, '([][\\`*_{}()<>#+.!|~&"^$-])', '\\\1', 'g'), '(@|#|:(?=//)|www(?=\\\.)|GH(?=\\-))', '\1<!-- -->', 'gi')
+  SELECT regexp_replace(regexp_replace(content, '([][\\`*_{}()<>#+.!|~&"^$-])', '\\\1', 'g'), '(@|#(?=\d)|:(?=//)|www(?=\\\.)|GH(?=\\-))', '\1<!-- -->', 'gi')
 $$;
 COMMENT ON FUNCTION lifeguard.escape_markdown(text) IS 'A text of one line to stand in markdown, also in a table, as it is.';
 

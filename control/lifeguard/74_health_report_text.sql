@@ -13,7 +13,7 @@ BEGIN
   FOREACH line IN ARRAY string_to_array(content, E'\n') LOOP
     current := substring(line FROM '^ *');
     FOREACH word IN ARRAY string_to_array(ltrim(line, ' '), ' ') LOOP
-      IF btrim(current) <> '' AND length(current) + 1 + length(word) > room THEN
+      IF btrim(current) <> '' AND length(current) + 1 + length(word) > room AND length(word) <= room THEN
         wrapped := wrapped || indent || current || E'\n';
         current := '';
       END IF;
@@ -61,9 +61,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
         || CASE WHEN g ->> 'problem' IS NOT NULL THEN lifeguard.wrap_text('This could not be read: ' || (g ->> 'problem'), '  ') ELSE coalesce(readings.lines, E'  Nothing to show.\n') END
         || CASE WHEN (g ->> 'more')::bigint > 0 THEN format(E'  and %s more\n', lifeguard.report_number((g ->> 'more')::numeric)) ELSE '' END, '' ORDER BY n)
     FROM jsonb_array_elements(content -> 'gauges') WITH ORDINALITY AS gauges(g, n),
-         LATERAL (SELECT string_agg('  ' || rpad(left(r ->> 'label', 36), least(36, longest)) || '  '
+         LATERAL (SELECT string_agg('  ' || rpad(lifeguard.report_text(r ->> 'label', 36), least(36, longest)) || '  '
                                     || CASE WHEN r ->> 'share' IS NULL THEN repeat(' ', 22) ELSE '[' || lifeguard.text_bar((r ->> 'share')::numeric, 20) || ']' END
-                                    || '  ' || left(r ->> 'reading', 36) || E'\n', '' ORDER BY m) AS lines
+                                    || '  ' || lifeguard.report_text(r ->> 'reading', 36) || E'\n', '' ORDER BY m) AS lines
                     FROM (SELECT r, m, max(length(r ->> 'label')) OVER ()::int AS longest FROM jsonb_array_elements(g -> 'readings') WITH ORDINALITY AS e(r, m)) AS e) AS readings
 $$;
 COMMENT ON FUNCTION lifeguard.text_gauges(jsonb) IS 'The gauges of a report''s content as text; null where there are none.';
@@ -85,7 +85,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
       || E'\nERRORS BY DAY\n\n'
       || CASE WHEN (content #>> '{errors,total}')::numeric = 0 THEN format(E'  No errors in %s days.\n', content #>> '{errors,days}')
               ELSE format(E'  %s in %s days\n\n', lifeguard.counted((content #>> '{errors,total}')::bigint, 'error'), content #>> '{errors,days}')
-                || (SELECT string_agg(rtrim(format('  %s %s  %s', rpad(l ->> 'day', 15), lpad(l ->> 'occurrences', 13), lifeguard.text_bar((l ->> 'share')::numeric, 40, ''))) || E'\n', '' ORDER BY n)
+                || (SELECT string_agg(rtrim(format('  %s %s  %s', rpad(l ->> 'day', 15), lpad(l ->> 'occurrences', greatest(13, length(l ->> 'occurrences'))), lifeguard.text_bar((l ->> 'share')::numeric, 40, ''))) || E'\n', '' ORDER BY n)
                       FROM jsonb_array_elements(content #> '{errors,lines}') WITH ORDINALITY AS e(l, n)) END, E'\n')
 $$;
 COMMENT ON FUNCTION lifeguard.report_in_text(jsonb) IS 'A report''s content (lifeguard.report_content) as text of at most 100 columns.';

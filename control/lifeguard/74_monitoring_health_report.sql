@@ -1,7 +1,7 @@
 -- monitoring.health_report(): what monitoring.health() says, for people.
 
 CREATE FUNCTION monitoring.health_report(format text DEFAULT 'text') RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
   content jsonb;
 BEGIN
