@@ -53,9 +53,9 @@ $$;
 COMMENT ON FUNCTION lifeguard.report_gauge(monitoring.gauge) IS
 'A gauge as a report shows it: label, reading ("$179 of $250 left" of the unit "$ left"), share of the total between 0 and 1, null where there is none.';
 
--- As their owners, as the checks are: who reads the report need not have rights on what they read.
+-- As their owners, as the checks are: who reads the report need not have rights on what they read. They only read.
 CREATE FUNCTION lifeguard.report_gauges() RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET transaction_read_only = on AS $$
 DECLARE
   most constant int := 12;   -- readings shown of one function
   kind    record;

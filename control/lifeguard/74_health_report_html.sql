@@ -161,7 +161,7 @@ CREATE FUNCTION lifeguard.report_html(content jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   title constant text := format('Health of %s: %s', lifeguard.escape_html(content ->> 'database'), lifeguard.escape_html(content ->> 'status'))
-                         || coalesce(format(', %s of 100', content ->> 'score'), '');
+                         || coalesce(', ' || (content ->> 'score') || ' of 100', '');
   html  text;
   style record;
 BEGIN

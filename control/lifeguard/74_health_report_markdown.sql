@@ -30,7 +30,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
          LATERAL (SELECT string_agg(
                     format(E'#### %s (%s)\n\n', lifeguard.escape_markdown(c ->> 'check'), lifeguard.escape_markdown(c ->> 'category')) || findings.markdown
                     || coalesce('- ' || (c ->> 'more') || E'\n', '')
-                    || E'\n' || coalesce(E'What to do:\n\n' || lifeguard.markdown_block(nullif(c ->> 'remedy', '')) || E'\n', ''), '' ORDER BY m) AS markdown
+                    || CASE WHEN findings.markdown LIKE E'%\n\n' AND c ->> 'more' IS NULL THEN '' ELSE E'\n' END || coalesce(E'What to do:\n\n' || lifeguard.markdown_block(nullif(c ->> 'remedy', '')) || E'\n', ''), '' ORDER BY m) AS markdown
                     FROM jsonb_array_elements(g -> 'checks') WITH ORDINALITY AS checks(c, m),
                          LATERAL (SELECT string_agg(
                                     '- ' || CASE WHEN (f ->> 'new')::boolean THEN '**NEW** ' ELSE '' END || coalesce(nullif(lifeguard.markdown_code(f ->> 'object'), '') || ': ', '')
