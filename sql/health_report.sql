@@ -47,7 +47,8 @@ CREATE TABLE report.shown AS SELECT report.content(report.health('[
    "remedy": "ALTER TABLE public.a\n  ENABLE ROW LEVEL SECURITY;", "since": "2026-11-26T02:00:03+00:00", "change": "new"},
   {"check": "lint", "category": "access", "severity": "warning", "object": "public.b", "message": "row security is off",
    "remedy": "ALTER TABLE public.b\n  ENABLE ROW LEVEL SECURITY;", "since": "2026-11-25T02:00:03+00:00", "change": "same"},
-  {"check": "indexes", "category": "performance", "severity": "warning", "object": "", "message": "nothing can be done", "remedy": null, "since": "2026-11-25T02:00:03+00:00", "change": "same"}
+  {"check": "indexes", "category": "performance", "severity": "warning", "object": "", "message": "nothing can be done", "remedy": null, "since": "2026-11-25T02:00:03+00:00", "change": "same"},
+  {"check": "functions", "category": "functions", "severity": "warning", "object": "f()", "message": "fails", "remedy": "mend it, or drop it", "since": "2026-11-25T02:00:03+00:00", "change": "same"}
 ]')) || '{
   "gauges": [{"title": "Weekly pools", "more": 3, "problem": null, "readings": [{"label": "this week", "reading": "$179 of $250 left", "share": 0.716}, {"label": "members", "reading": "12", "share": null}]},
              {"title": "Empty", "more": 0, "problem": null, "readings": []}, {"title": "Broken", "more": 0, "problem": "no such table", "readings": []}],
@@ -114,7 +115,7 @@ INSERT INTO report.hostile VALUES
   (1, '<script>alert(1)</script>'), (2, '</li></ul></div></td></tr></table><img src=x onerror=alert(1)>'), (3, '"''> class="page" style="x'), (4, '&lt;b&gt; &amp;amp; &#60; &bogus;'), (5, ']]><!-- --> <![CDATA['), (6, '</code></pre></style></title>'),
   (7, repeat('W', 63)), (8, 'public."جدول الأعضاء"(معرف)'), (9, '`tick` | ``two`` @someone #12 **bold** [a](https://evil.example)'), (10, '%s %1$s \1 $1 {}'), (11, E'\U0001F4A5 é ß 漢字');
 CREATE TABLE report.attacked AS
-SELECT report.content(report.health(jsonb_agg(jsonb_build_object('check', data, 'category', data, 'severity', 'critical', 'object', data, 'message', data, 'remedy', data, 'since', '2026-11-26T02:00:03+00:00', 'change', 'new') ORDER BY n))
+SELECT report.content(report.health(jsonb_agg(jsonb_build_object('check', data, 'category', data, 'severity', 'critical', 'object', data, 'message', data, 'remedy', data || ';', 'since', '2026-11-26T02:00:03+00:00', 'change', 'new') ORDER BY n))
                       || jsonb_build_object('database', (SELECT data FROM report.hostile WHERE n = 1), 'gone', jsonb_agg(jsonb_build_object('check', data, 'object', data, 'message', data) ORDER BY n), 'counts',
                                             '{"checks": 11, "healthy": 0, "warning": 0, "critical": 11, "findings": 11, "new": 11, "gone": 11}'::jsonb))
        || jsonb_build_object('gauges', jsonb_agg(jsonb_build_object('title', data, 'more', 0, 'problem', NULL, 'readings', jsonb_build_array(jsonb_build_object('label', data, 'reading', data, 'share', 0.5))) ORDER BY n)) AS content
@@ -124,7 +125,7 @@ SELECT report.tags(a.page) = report.tags(p.page) AS same_tags, report.attributes
 WITH found AS (
   SELECT f.* FROM report.attacked_page, xmltable('//div[h4]' PASSING xmlparse(DOCUMENT page)
     COLUMNS n FOR ORDINALITY, "check" text PATH 'h4/bdi', category text PATH 'h4/span/bdi', object text PATH 'ul/li/bdi', message text PATH 'ul/li/div', remedy text PATH 'pre/code') AS f)
-SELECT h.n, f."check" = h.data AS "check", f.category = left(h.data, 60) OR f.category = left(h.data, 57) || '...' AS category, f.object = h.data AS object, f.message = h.data AS message, f.remedy = h.data AS remedy
+SELECT h.n, f."check" = h.data AS "check", f.category = left(h.data, 60) OR f.category = left(h.data, 57) || '...' AS category, f.object = h.data AS object, f.message = h.data AS message, f.remedy = h.data || ';' AS remedy
   FROM report.hostile h LEFT JOIN found f USING (n) ORDER BY n;
 WITH found AS (SELECT f.* FROM report.attacked_page, xmltable('//table[@aria-label]' PASSING xmlparse(DOCUMENT page) COLUMNS n FOR ORDINALITY, title text PATH '@aria-label', label text PATH 'tr[1]/th/bdi', reading text PATH 'tr[1]/td/bdi') AS f)
 SELECT count(*), count(*) FILTER (WHERE h.data = title AND h.data = label AND h.data = reading) FROM report.hostile h LEFT JOIN found f USING (n);

@@ -26,7 +26,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ('word-unknown',  'margin:0;font-size:20px;line-height:1.3;font-weight:700;color:#4a5563', 'color:#b5bfcc'),
     ('space',     'padding:18px 0 0', ''),
     ('meta',      'margin:14px 0 0;font-size:14px;color:#56606d', 'color:#a3adba'),
-    ('part',      'margin:36px 0 4px;padding:22px 0 0;border-top:1px solid #d9dee5;font-size:19px;line-height:1.3;font-weight:600;color:#1d232b', 'color:#e7eaee;border-color:#2c333d'),
+    ('part',      'margin:36px 0 8px;padding:22px 0 0;border-top:1px solid #d9dee5;font-size:19px;line-height:1.3;font-weight:600;color:#1d232b', 'color:#e7eaee;border-color:#2c333d'),
     ('head-critical', 'margin:22px 0 0;font-size:15px;font-weight:700;color:#b42318', 'color:#ff8f85'),
     ('head-warning',  'margin:22px 0 0;font-size:15px;font-weight:700;color:#8a4d00', 'color:#f0b45a'),
     ('card-critical', 'margin:10px 0 16px;padding:2px 0 2px 16px;border-left:4px solid #d92d20', 'border-color:#ff8f85'),
@@ -40,8 +40,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     ('quiet',     'font-size:14px;color:#56606d', 'color:#a3adba'),
     ('note',      'margin:10px 0 0;font-size:14px;color:#56606d', 'color:#a3adba'),
     ('sum',       'margin:8px 0 12px;font-size:14px;color:#56606d', 'color:#a3adba'),
-    ('todo',      'margin:6px 0 0;font-size:13px;color:#56606d', 'color:#a3adba'),
-    ('code',      'margin:3px 0 10px;padding:10px 12px;background-color:#f2f4f7;border-radius:6px;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:13px;line-height:1.45;color:#1d232b;white-space:pre-wrap;overflow-wrap:anywhere;word-break:break-word;-webkit-user-select:all;user-select:all', 'background-color:#232932;color:#e7eaee'),
+    ('todo',      'margin:6px 0 4px;font-size:13px;color:#56606d', 'color:#a3adba'),
+    ('code',      'margin:0 0 10px;padding:10px 12px;background-color:#f2f4f7;border-radius:6px;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:13px;line-height:1.45;color:#1d232b;white-space:pre-wrap;overflow-wrap:anywhere;word-break:break-word;-webkit-user-select:all;user-select:all', 'background-color:#232932;color:#e7eaee'),
     ('label',     'padding:12px 12px 4px 0;font-size:14px;line-height:1.4;font-weight:400;color:#1d232b;text-align:left;vertical-align:bottom', 'color:#e7eaee'),
     ('number',    'padding:12px 0 4px;font-size:14px;line-height:1.4;font-weight:600;color:#1d232b;text-align:right;vertical-align:bottom', 'color:#e7eaee'),
     ('day',       'padding:2px 0;font-size:14px;line-height:1.4;font-weight:400;color:#1d232b;text-align:left;white-space:nowrap', 'color:#e7eaee'),
@@ -78,9 +78,10 @@ COMMENT ON FUNCTION lifeguard.html_score(jsonb) IS 'A bar of the checks that are
 
 CREATE FUNCTION lifeguard.html_remedy(remedy text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN remedy <> '' THEN format('<p class="todo">What to do</p><pre class="code" dir="auto"><code>%s</code></pre>', lifeguard.escape_html(remedy)) ELSE '' END
+  SELECT CASE WHEN remedy LIKE '%;%' THEN format('<p class="todo">What to do</p><pre class="code" dir="auto"><code>%s</code></pre>', lifeguard.escape_html(remedy))
+              WHEN remedy <> '' THEN format('<p class="todo">What to do: <bdi>%s</bdi></p>', lifeguard.escape_html(remedy)) ELSE '' END
 $$;
-COMMENT ON FUNCTION lifeguard.html_remedy(text) IS 'What to do, to be copied; empty where there is nothing.';
+COMMENT ON FUNCTION lifeguard.html_remedy(text) IS 'What to do as html: statements to be copied, else a sentence; empty where there is nothing.';
 
 CREATE FUNCTION lifeguard.html_findings(content jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

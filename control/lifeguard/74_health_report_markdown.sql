@@ -21,6 +21,13 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_tem
 $$;
 COMMENT ON FUNCTION lifeguard.markdown_block(text, text) IS 'A text as a block of code in markdown, also within a list.';
 
+CREATE FUNCTION lifeguard.markdown_remedy(remedy text, indent text DEFAULT '') RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN remedy LIKE '%;%' THEN indent || E'What to do:\n\n' || lifeguard.markdown_block(remedy, indent) || E'\n'
+              WHEN remedy <> '' THEN indent || format(E'What to do: %s\n\n', lifeguard.escape_markdown(lifeguard.report_text(remedy, 2000))) ELSE '' END
+$$;
+COMMENT ON FUNCTION lifeguard.markdown_remedy(text, text) IS 'What to do as markdown, also within a list: statements to be copied, else a sentence; empty where there is nothing.';
+
 CREATE FUNCTION lifeguard.markdown_findings(content jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(string_agg(format(E'### %s\n\n', initcap(g ->> 'severity')) || checks.markdown, '' ORDER BY n), '')
@@ -30,12 +37,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
          LATERAL (SELECT string_agg(
                     format(E'#### %s (%s)\n\n', lifeguard.escape_markdown(c ->> 'check'), lifeguard.escape_markdown(c ->> 'category')) || findings.markdown
                     || coalesce('- ' || (c ->> 'more') || E'\n', '')
-                    || CASE WHEN findings.markdown LIKE E'%\n\n' AND c ->> 'more' IS NULL THEN '' ELSE E'\n' END || coalesce(E'What to do:\n\n' || lifeguard.markdown_block(nullif(c ->> 'remedy', '')) || E'\n', ''), '' ORDER BY m) AS markdown
+                    || CASE WHEN findings.markdown LIKE E'%\n\n' AND c ->> 'more' IS NULL THEN '' ELSE E'\n' END || lifeguard.markdown_remedy(c ->> 'remedy'), '' ORDER BY m) AS markdown
                     FROM jsonb_array_elements(g -> 'checks') WITH ORDINALITY AS checks(c, m),
                          LATERAL (SELECT string_agg(
                                     '- ' || CASE WHEN (f ->> 'new')::boolean THEN '**NEW** ' ELSE '' END || coalesce(nullif(lifeguard.markdown_code(f ->> 'object'), '') || ': ', '')
                                     || lifeguard.escape_markdown(f ->> 'message') || coalesce(' (' || (f ->> 'since') || ')', '') || E'\n'
-                                    || CASE WHEN c ->> 'remedy' IS NULL THEN coalesce(E'\n' || lifeguard.markdown_block(nullif(f ->> 'remedy', ''), '  ') || E'\n', '') ELSE '' END, '' ORDER BY k) AS markdown
+                                    || CASE WHEN c ->> 'remedy' IS NULL THEN coalesce(E'\n' || nullif(lifeguard.markdown_remedy(f ->> 'remedy', '  '), ''), '') ELSE '' END, '' ORDER BY k) AS markdown
                                     FROM jsonb_array_elements(c -> 'findings') WITH ORDINALITY AS findings(f, k)) AS findings) AS checks
 $$;
 COMMENT ON FUNCTION lifeguard.markdown_findings(jsonb) IS 'The findings of a report''s content as markdown.';
