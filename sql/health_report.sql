@@ -58,8 +58,7 @@ CREATE TABLE report.shown AS SELECT report.content(report.health('[
 SELECT lifeguard.report_in_text(content) FROM report.shown;
 SELECT lifeguard.report_markdown(content) FROM report.shown;
 -- the page without its styles
-SELECT regexp_replace(regexp_replace(regexp_replace(lifeguard.report_html(content), '<style>.*</style>', ''), ' (style|width|cellpadding|cellspacing|border|bgcolor)="[^"]*"', '', 'g'),
-                      '(?=<(body|h\d|div class|p|ul|li|tr|pre|/html))', E'\n', 'g') FROM report.shown;
+SELECT regexp_replace(regexp_replace(lifeguard.report_html(content), '<style>.*</style>', ''), ' (style|width|cellpadding|cellspacing|border|bgcolor)="[^"]*"', '', 'g') FROM report.shown;
 \pset format aligned
 \pset tuples_only off
 
@@ -92,7 +91,7 @@ CREATE FUNCTION report.attributes(page text) RETURNS text LANGUAGE sql AS $$
 $$;
 SELECT report.tags(page), report.attributes(page) FROM report.pages WHERE state = 'shown';
 SELECT state, page FROM report.pages WHERE page ~* '<script|http|url\(|src=|href|@import|<link|<img|<svg|javascript|position:|expression';
-SELECT state, xmlparse(DOCUMENT page) IS DOCUMENT AS well_formed, (xpath('/html/@lang', xmlparse(DOCUMENT page)))[1] AS lang,
+SELECT state, xmlparse(DOCUMENT page) IS DOCUMENT AS well_formed, (SELECT max(octet_length(line)) < 998 FROM regexp_split_to_table(page, '\n') AS line) AS can_be_mailed, (xpath('/html/@lang', xmlparse(DOCUMENT page)))[1] AS lang,
        (SELECT string_agg(level, ' ' ORDER BY n) FROM xmltable('//h1|//h2|//h3|//h4' PASSING xmlparse(DOCUMENT page) COLUMNS n FOR ORDINALITY, level text PATH 'name()')) AS headings FROM report.pages;
 
 -- colours that can be read: 4.5 and more on each ground that text stands on, in the light and in the dark

@@ -178,9 +178,11 @@ BEGIN
   FOR style IN SELECT s.class, s.light FROM lifeguard.html_styles() AS s LOOP
     html := replace(html, format('class="%s"', style.class), format('class="%s" style="%s"', style.class, style.light));
   END LOOP;
-  RETURN '<!DOCTYPE html>' || E'\n' || '<html lang="en"><head><meta charset="utf-8" /><meta name="viewport" content="width=device-width, initial-scale=1" />'
-      || '<meta name="color-scheme" content="light dark" /><meta name="supported-color-schemes" content="light dark" /><title>' || title || '</title><style>:root{color-scheme:light dark}'
-      || (SELECT '@media (prefers-color-scheme:dark){' || string_agg(format('.%s{%s !important}', s.class, replace(s.dark, ';', ' !important;')), '' ORDER BY s.class) || '}'
+  -- in lines that a mail server carries (998 characters)
+  html := regexp_replace(html, '(?=<(?:table|tr|td|th|h\d|p|div|ul|li|/body)\M)', E'\n', 'g');
+  RETURN '<!DOCTYPE html>' || E'\n' || '<html lang="en"><head><meta charset="utf-8" /><meta name="viewport" content="width=device-width, initial-scale=1" />' || E'\n'
+      || '<meta name="color-scheme" content="light dark" /><meta name="supported-color-schemes" content="light dark" /><title>' || title || '</title>' || E'\n' || '<style>:root{color-scheme:light dark}'
+      || (SELECT '@media (prefers-color-scheme:dark){' || string_agg(format('.%s{%s !important}', s.class, replace(s.dark, ';', ' !important;')), E'\n' ORDER BY s.class) || '}'
             FROM lifeguard.html_styles() AS s WHERE s.dark <> '')
       || '</style></head>' || html || '</html>' || E'\n';
 END $$;
