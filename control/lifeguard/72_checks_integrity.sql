@@ -114,8 +114,8 @@ BEGIN
         END IF;
       END LOOP;
       IF rows > 0 THEN
-        RETURN NEXT ROW((key).object, format('%s rows of %s have %s without a row in %s', CASE WHEN rows >= 1000 THEN 'at least ' || rows ELSE rows::text END,
-                                             (key).relation::regclass, (key).columns, (key).parent::regclass),
+        RETURN NEXT ROW((key).object, format('%s rows of %s point to rows of %s that are not there (%s)', CASE WHEN rows >= 1000 THEN 'at least ' || rows ELSE rows::text END,
+                                             (key).relation::regclass, (key).parent::regclass, (key).columns),
                         jsonb_build_object('constraint', (key).name, 'table', (key).relation::regclass::text, 'columns', (key).columns, 'parent', (key).parent::regclass::text, 'rows', rows,
                                            'keys', keys, 'remedy', listing), NULL)::monitoring.finding;
       END IF;
