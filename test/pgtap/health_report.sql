@@ -57,6 +57,10 @@ INSERT INTO shop.orders SELECT i, false, repeat('x', 1000) FROM generate_series(
 SELECT count(*) FROM monitoring.run_checks() \gset
 SELECT ok(octet_length(monitoring.health_report('html')) < 40000, 'ten thousand findings: the page stays small');
 SELECT is(pg_temp.lines(' more '), 'and at least 192 more of this check; 9,992 more findings not shown here. All of them are in monitoring.check_findings.', 'and says how many there are');
+CREATE FUNCTION shop.check_loose() RETURNS SETOF monitoring.finding LANGUAGE sql STABLE AS $$ SELECT 'thing ' || i, 'is loose', NULL::jsonb, NULL::text FROM generate_series(1, 3) AS i $$;
+SELECT monitoring.add_check('loose', 'things', 'warning', 'shop.check_loose()', 'loose things', 'tighten them');
+SELECT count(*) FROM monitoring.run_checks() \gset
+SELECT is(pg_temp.lines('- thing|tighten'), '- thing 1 (NEW); - thing 2 (NEW); - thing 3 (NEW); tighten them', 'ten thousand critical findings of one check do not hide the warnings of another');
 UPDATE monitoring.checks SET enabled = false;
 SELECT matches(monitoring.health_report(), 'UNKNOWN.*No check that is enabled has run', 'no check is enabled');
 SELECT throws_ok($$SELECT monitoring.health_report('pdf')$$, 'LG420', 'the health report has no format ''pdf''', 'no other format');
