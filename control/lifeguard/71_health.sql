@@ -30,7 +30,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
      WHERE f.gone_at IS NULL AND s.status <> 'healthy'),
   gone AS MATERIALIZED (
     SELECT f.name, f.object, f.message FROM state s JOIN monitoring.check_findings f ON f.name = s.name AND f.gone_run = s.run WHERE f.gone_at IS NOT NULL),
-  shown AS (SELECT * FROM found ORDER BY severity, change, name COLLATE "C", object COLLATE "C" LIMIT 200),
+  -- a check that finds thousands leaves room for the others
+  shown AS (SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY name ORDER BY severity, change, object COLLATE "C") AS place FROM found) AS f
+             ORDER BY place > 10, severity, change, name COLLATE "C", object COLLATE "C" LIMIT 200),
   left_out AS (
     SELECT coalesce(sum((r.details ->> 'left_out')::bigint), 0)::bigint AS n FROM state s JOIN monitoring.check_results r ON r.name = s.name AND r.run = s.run WHERE r.details ? 'left_out')
   SELECT jsonb_build_object(
