@@ -19,6 +19,7 @@ BEGIN
   RETURN new;
 END $$;
 COMMENT ON FUNCTION lifeguard.replace_job() IS 'A job takes the place of the one of the same name.';
+REVOKE EXECUTE ON FUNCTION lifeguard.replace_job() FROM PUBLIC;
 CREATE TRIGGER replace_job BEFORE INSERT ON monitoring.job_definitions FOR EACH ROW EXECUTE FUNCTION lifeguard.replace_job();
 
 CREATE TABLE monitoring.job_schedules (

@@ -21,65 +21,57 @@ COMMENT ON FUNCTION lifeguard.gauge_metrics() IS
 REVOKE EXECUTE ON FUNCTION lifeguard.gauge_metrics() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lifeguard.gauge_metrics() TO pg_monitor;
 
+-- A topic is a branch: who asks for one pays for no other.
 CREATE VIEW monitoring.metrics WITH (security_invoker = true) AS
-SELECT 'lifeguard_errors_unresolved' AS name, jsonb_build_object('source', source, 'severity', severity) AS labels, (count(*) FILTER (WHERE NOT resolved))::double precision AS value,
-       'Errors in the journal that nobody has resolved.' AS help, 'gauge' AS type
-  FROM monitoring.system_errors GROUP BY source, severity
+SELECT m.name, jsonb_build_object('source', e.source, 'severity', e.severity) AS labels, m.value, m.help, 'gauge' AS type, 'errors' AS topic
+  FROM (SELECT source, severity, count(*) FILTER (WHERE NOT resolved) AS unresolved, sum(occurrences) AS occurrences FROM monitoring.system_errors GROUP BY source, severity) AS e,
+       LATERAL (VALUES ('lifeguard_errors_unresolved', e.unresolved::double precision, 'Errors in the journal that nobody has resolved.'),
+                       ('lifeguard_errors_occurrences', e.occurrences::double precision, 'How often the errors in the journal occurred, with repetitions; less when old ones are removed.')) AS m(name, value, help)
 UNION ALL
-SELECT 'lifeguard_errors_occurrences', jsonb_build_object('source', source, 'severity', severity), sum(occurrences)::double precision,
-       'How often the errors in the journal occurred, with repetitions; less when old ones are removed.', 'gauge'
-  FROM monitoring.system_errors GROUP BY source, severity
-UNION ALL
-SELECT 'lifeguard_journal_entries_total', jsonb_build_object('counter', counter), value::double precision,
-       'What the journal has counted since the server started, in all databases; losses among it.', 'counter'
+SELECT 'lifeguard_journal_entries_total', jsonb_build_object('counter', counter), value::double precision, 'What the journal has counted since the server started, in all databases; losses among it.', 'counter', 'counters'
   FROM lifeguard.journal_counters()
 UNION ALL
-SELECT 'lifeguard_journal_waiting_bytes', '{}', bytes_waiting::double precision, 'Entries of the journal that are not in the table yet.', 'gauge'
-  FROM lifeguard.journal_state()
+SELECT m.name, '{}', m.value, m.help, 'gauge', 'journal'
+  FROM lifeguard.journal_state() AS s,
+       LATERAL (VALUES ('lifeguard_journal_waiting_bytes', s.bytes_waiting::double precision, 'Entries of the journal that are not in the table yet.'),
+                       ('lifeguard_journal_quarantined', (SELECT count(*) FROM monitoring.quarantined_errors)::double precision, 'Errors that the table refused.')) AS m(name, value, help)
 UNION ALL
-SELECT 'lifeguard_journal_quarantined', '{}', count(*)::double precision, 'Errors that the table refused.', 'gauge'
-  FROM monitoring.quarantined_errors
-UNION ALL
-SELECT 'lifeguard_check_status', jsonb_build_object('check', name, 'category', category), array_position('{healthy,warning,critical}', status) - 1::double precision,
-       'What the check said last: 0 healthy, 1 warning, 2 critical.', 'gauge'
+SELECT 'lifeguard_check_status', jsonb_build_object('check', name, 'category', category), (array_position('{healthy,warning,critical}', status) - 1)::double precision,
+       'What the check said last: 0 healthy, 1 warning, 2 critical.', 'gauge', 'check'
   FROM lifeguard.check_state
 UNION ALL
-SELECT 'lifeguard_checks_score', '{}', score::double precision, 'The database''s score, 0 to 100; unknown before the checks ran.', 'gauge'
-  FROM lifeguard.check_score()
+SELECT m.name, '{}', m.value, m.help, 'gauge', 'checks'
+  FROM lifeguard.check_score() AS s,
+       LATERAL (VALUES ('lifeguard_checks_score', s.score::double precision, 'The database''s score, 0 to 100; unknown before the checks ran.'),
+                       ('lifeguard_checks_age_seconds', (SELECT extract(epoch FROM clock_timestamp() - max(started_at)) FROM monitoring.check_runs)::double precision,
+                        'Time since the last run of the checks; unknown before the first.')) AS m(name, value, help)
 UNION ALL
-SELECT 'lifeguard_checks_age_seconds', '{}', extract(epoch FROM clock_timestamp() - max(started_at))::double precision, 'Time since the last run of the checks.', 'gauge'
-  FROM monitoring.check_runs
-UNION ALL
-SELECT 'lifeguard_findings_open', jsonb_build_object('severity', severity), count(f.id)::double precision, 'What the checks have found and not seen mended.', 'gauge'
+SELECT 'lifeguard_findings_open', jsonb_build_object('severity', severity), count(f.id)::double precision, 'What the checks found when they ran last.', 'gauge', 'findings'
   FROM (VALUES ('warning'), ('critical')) AS s(severity)
   LEFT JOIN (SELECT f.id, f.severity FROM monitoring.check_findings f JOIN lifeguard.check_state c USING (name) WHERE f.gone_at IS NULL AND f.last_run = c.run) AS f USING (severity)
  GROUP BY severity
 UNION ALL
-SELECT 'lifeguard_job_success_age_seconds', jsonb_build_object('job_name', name), extract(epoch FROM clock_timestamp() - last_success)::double precision,
-       'Time since the job last succeeded; unknown when it never did.', 'gauge'
-  FROM monitoring.jobs
+SELECT m.name, jsonb_build_object('job_name', j.name), m.value, m.help, 'gauge', 'jobs'
+  FROM monitoring.jobs AS j,
+       LATERAL (VALUES ('lifeguard_job_success_age_seconds', extract(epoch FROM clock_timestamp() - j.last_success)::double precision, 'Time since the job last succeeded; unknown when it never did.'),
+                       ('lifeguard_job_failures', j.failures::double precision, 'Runs of the job that failed since it last succeeded.'),
+                       ('lifeguard_job_missed', j.missed::double precision, 'Runs of the job that were due since its last and did not happen; unknown when it is not scheduled.')) AS m(name, value, help)
 UNION ALL
-SELECT 'lifeguard_job_failures', jsonb_build_object('job_name', name), failures::double precision, 'Runs of the job that failed since it last succeeded.', 'gauge'
-  FROM monitoring.jobs
-UNION ALL
-SELECT 'lifeguard_job_missed', jsonb_build_object('job_name', name), missed::double precision, 'Runs of the job that were due since its last and did not happen; unknown when it is not scheduled.', 'gauge'
-  FROM monitoring.jobs
-UNION ALL
-SELECT 'lifeguard_audit_rows', '{}', sum(greatest(c.reltuples, 0))::double precision, 'Rows of the audit log, as the server estimates.', 'gauge'
+SELECT 'lifeguard_audit_rows', '{}', sum(greatest(c.reltuples, 0))::double precision, 'Rows of the audit log, as the server estimates.', 'gauge', 'audit'
   FROM pg_catalog.pg_partition_tree(to_regclass('monitoring.audit_log')) AS p JOIN pg_catalog.pg_class c ON c.oid = p.relid WHERE p.isleaf
 UNION ALL
-SELECT 'lifeguard_rules_declared', jsonb_build_object('kind', coalesce(kind, 'unreadable')), count(*)::double precision, 'Rules on tables.', 'gauge'
+SELECT 'lifeguard_rules_declared', jsonb_build_object('kind', coalesce(kind, 'unreadable')), count(*)::double precision, 'Rules on tables.', 'gauge', 'rules'
   FROM lifeguard.rules GROUP BY kind
 UNION ALL
-SELECT 'lifeguard_locks_waiting', '{}', count(*)::double precision, 'Sessions of this database that wait for a lock of another.', 'gauge'
-  FROM pg_catalog.pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+SELECT m.name, '{}', m.value, m.help, 'gauge', 'locks'
+  FROM (SELECT count(DISTINCT l.pid) AS waiting, min(l.waitstart) AS since FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()) AS w,
+       LATERAL (VALUES ('lifeguard_locks_waiting', w.waiting::double precision, 'Sessions of this database that wait for a lock.'),
+                       ('lifeguard_locks_wait_seconds', coalesce(extract(epoch FROM clock_timestamp() - w.since), 0)::double precision, 'For how long the first of them has waited.')) AS m(name, value, help)
 UNION ALL
-SELECT 'lifeguard_locks_wait_seconds', '{}', coalesce(extract(epoch FROM clock_timestamp() - min(l.waitstart)), 0)::double precision, 'For how long the first of them has waited.', 'gauge'
-  FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()
-UNION ALL
-SELECT r.name, jsonb_build_object('gauge', g.gauge, 'label', g.label, 'unit', g.unit), r.value, r.help, 'gauge'
+SELECT m.name, jsonb_build_object('gauge', g.gauge, 'label', g.label, 'unit', g.unit), m.value, m.help, 'gauge', 'gauges'
   FROM lifeguard.gauge_metrics() AS g,
-       LATERAL (VALUES ('lifeguard_gauge_value', g.value, 'A reading of monitoring.gauges; unknown when its function fails.'), ('lifeguard_gauge_total', g.total, 'What the reading is a part of.')) AS r(name, value, help);
+       LATERAL (VALUES ('lifeguard_gauge_value', g.value, 'A reading of monitoring.gauges; unknown when its function fails.'), ('lifeguard_gauge_total', g.total, 'What the reading is a part of.')) AS m(name, value, help);
 COMMENT ON VIEW monitoring.metrics IS
-'What Prometheus is to know, a row each: name, labels, value (null: unknown), what it means, and whether it is a gauge or a counter. metrics/ has the configuration for an exporter. For pg_monitor.';
+'What Prometheus is to know, a row each: name, labels, value (null: unknown), what it means, whether it is a gauge or a counter; who asks for one topic pays for no other. '
+'metrics/ has the configuration for an exporter. For pg_monitor.';
 GRANT SELECT ON monitoring.metrics TO pg_monitor;
