@@ -16,7 +16,7 @@ DECLARE
   taken   int[];
 BEGIN
   IF cardinality(fields) <> 5 THEN
-    problem := format('%s where there are five', CASE cardinality(fields) WHEN 1 THEN '1 field' ELSE cardinality(fields) || ' fields' END);
+    problem := CASE fields[1] WHEN '' THEN 'it is empty' ELSE format('it has %s of five fields', cardinality(fields)) END;
   END IF;
   FOR place IN 1 .. 5 LOOP
     EXIT WHEN problem IS NOT NULL;
@@ -28,14 +28,13 @@ BEGIN
                                 WHEN place = 5 THEN array_position(days_of_week, lower(word)) - 1 END
                       FROM unnest(match[1:2]) WITH ORDINALITY AS w(word, number) WHERE word IS NOT NULL ORDER BY number);
       problem := CASE
-        WHEN match IS NULL OR array_position(ends, NULL) IS NOT NULL THEN 'is none'
-        WHEN NOT ends <@ ARRAY(SELECT generate_series(lowest[place], highest[place]))
-          THEN format('is not within %s and %s', lowest[place], highest[place])
-        WHEN ends[1] > ends[2] THEN 'ends before it begins'
-        WHEN match[3]::int = 0 THEN 'has a step of 0'
-        WHEN match[3] IS NOT NULL AND cardinality(ends) = 1 THEN 'has a step and no range' END;
+        WHEN match IS NULL OR array_position(ends, NULL) IS NOT NULL THEN ''
+        WHEN NOT ends <@ ARRAY(SELECT generate_series(lowest[place], highest[place])) THEN format(' (%s to %s)', lowest[place], highest[place])
+        WHEN ends[1] > ends[2] THEN ' (ends before it begins)'
+        WHEN match[3]::int = 0 THEN ' (a step of 0)'
+        WHEN match[3] IS NOT NULL AND cardinality(ends) = 1 THEN ' (a step without a range)' END;
       IF problem IS NOT NULL THEN
-        problem := format('%L as %s %s', part, titles[place], problem);
+        problem := format('%L is no %s%s', part, titles[place], problem);
         EXIT;
       END IF;
       taken := taken || ARRAY(SELECT CASE WHEN place = 5 THEN n % 7 ELSE n END
