@@ -1,15 +1,15 @@
 -- monitoring.metrics: what Prometheus is to know. metrics/ has the configuration of an exporter that reads it.
 
 CREATE FUNCTION lifeguard.gauge_metrics(OUT gauge text, OUT label text, OUT unit text, OUT value double precision, OUT total double precision) RETURNS SETOF record
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
 DECLARE
   kind record;
 BEGIN
   FOR kind IN SELECT g.name, g.function, p.proowner FROM monitoring.gauges g LEFT JOIN pg_proc p ON p.oid = to_regprocedure(g.function || '()') ORDER BY g.name LOOP
-    BEGIN   -- as the function's owner; one that fails is unknown and leaves the others alone
+    BEGIN   -- as the function's owner; one that fails, waits for a lock, or is no more, is unknown and leaves the others alone
       RETURN QUERY
       SELECT DISTINCT ON (r.label, r.unit) kind.name, r.label, r.unit, (g ->> 'value')::double precision, (g ->> 'total')::double precision
-        FROM (SELECT g FROM lifeguard.read_as(kind.proowner, format('SELECT to_jsonb(g) FROM %s() AS g LIMIT 100', kind.function)) AS g) AS rows,
+        FROM lifeguard.read_as(coalesce(kind.proowner, 0::oid), format('SELECT to_jsonb(g) FROM %s() AS g LIMIT 100', kind.function)) AS g,
              LATERAL (SELECT coalesce(g ->> 'label', ''), coalesce(g ->> 'unit', '')) AS r(label, unit);
     EXCEPTION WHEN OTHERS THEN
       RETURN QUERY VALUES (kind.name, ''::text, ''::text, NULL::double precision, NULL::double precision);
@@ -17,7 +17,7 @@ BEGIN
   END LOOP;
 END $$;
 COMMENT ON FUNCTION lifeguard.gauge_metrics() IS
-'The readings of monitoring.gauges, a hundred of each, by label and unit; a null where a function fails. For monitoring.metrics. For pg_monitor.';
+'The readings of monitoring.gauges, a hundred of each, by label and unit; a null where a function fails or waits for a lock longer than 200 ms. For monitoring.metrics. For pg_monitor.';
 REVOKE EXECUTE ON FUNCTION lifeguard.gauge_metrics() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lifeguard.gauge_metrics() TO pg_monitor;
 

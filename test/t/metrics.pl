@@ -113,7 +113,6 @@ sub metric { my ($name, $labels) = @_; my ($row) = grep { $_->{name} eq "lifegua
 is(metric('errors_unresolved', { source => 'logged', severity => 'ERROR' }), 2, 'errors that are unresolved: one that was logged, one of the job that failed');
 is(metric('errors_occurrences', { source => 'logged', severity => 'ERROR' }), 3, 'and all of them');
 is(metric('errors_occurrences', { source => 'uncaught', severity => 'FATAL' }), 1234567, 'with repetitions');
-is(metric('journal_entries_total', { counter => 'kept' }), 3, 'what the journal has kept');
 is(metric('check_status', { check => 'jobs_failed', category => 'jobs' }), 1, 'a check that warns');
 is(metric('check_status', { check => $_, category => $_ }), 0, 'a healthy one') for $hostile[4];
 is(metric('job_failures', { job_name => 'failing' }), 1, 'a job that failed');
@@ -121,19 +120,24 @@ is(metric('job_success_age_seconds', { job_name => 'failing' }), 'unknown', 'and
 is(metric('job_missed', { job_name => 'failing' }), 'unknown', 'nor is scheduled');
 is(metric('rules_declared', { kind => 'transition' }), 1, 'a rule');
 is(metric('gauge_value', { gauge => 'orders', label => 'open', unit => '' }), 1, 'a gauge reads as the function\'s owner');
-is(metric('gauge_total', { gauge => 'orders', label => $hostile[1], unit => '\\ "euro"' }), 9.5, 'and its total');
+is(metric('gauge_total', { gauge => 'orders', label => $hostile[1], unit => '\\\\ "euro"' }), 9.5, 'and its total');
 is(metric('gauge_value', { gauge => $_, label => '', unit => '' }), 'unknown', "the gauge $_ fails, and the others do not") for 'broken', 'gone', 'too large';
 is(scalar(grep { $_->{name} eq 'lifeguard_gauge_value' && $_->{labels}{gauge} eq 'many' } @rows), 100, 'a hundred readings of one function');
 is(metric('locks_waiting', {}), 0, 'nobody waits');
 like(metric('checks_score', {}), qr/^\d+$/, 'the score');
+my $kept = q{SELECT value FROM monitoring.metrics WHERE topic = 'counters' AND labels ->> 'counter' = 'kept'};
+my $before = ask($node, 'shop', $kept);
+ask($node, 'shop', q{SELECT monitoring.log_error('test', 'one'), monitoring.log_error('test', 'two')});
+is(ask($node, 'shop', $kept), $before + 2, 'the journal counts');
 
-# a session that waits
+# a session that waits; the gauge that would wait as well is unknown
 my $holder = $node->background_psql('shop');
 $holder->query(q{BEGIN; LOCK TABLE shop.orders});
 my $waiter = $node->background_psql('shop', on_error_stop => 0);
 $waiter->query_until(qr/^$/, "SELECT count(*) FROM shop.orders;\n");
 ok(eventually(sub { ask($node, 'shop', q{SELECT value FROM monitoring.metrics WHERE name = 'lifeguard_locks_waiting'}) == 1 }), 'who waits for a lock is counted');
 cmp_ok(ask($node, 'shop', q{SELECT value FROM monitoring.metrics WHERE name = 'lifeguard_locks_wait_seconds'}), '>', 0, 'and how long');
+is(ask($node, 'shop', q{SELECT labels ->> 'label', value FROM monitoring.metrics WHERE name = 'lifeguard_gauge_value' AND labels ->> 'gauge' = 'orders'}), '|', 'a gauge does not wait with it');
 $holder->query('ROLLBACK');
 $holder->quit;
 $waiter->quit;
