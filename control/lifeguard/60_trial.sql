@@ -181,7 +181,9 @@ COMMENT ON FUNCTION lifeguard.try_as(name, jsonb, text, boolean, name, text) IS
 
 -- What is in the way of reading a table as a superuser: planning and reading it evaluates what its owner put there.
 CREATE FUNCTION lifeguard.unsafe_on(relation regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$   -- its plan is kept: it is asked for table after table
+BEGIN
+  RETURN (
   WITH tree AS (SELECT relation AS id UNION SELECT relid FROM pg_partition_tree(relation)),
        parts(class, id) AS (SELECT 'pg_class'::regclass, id::oid FROM tree
                  UNION SELECT 'pg_class', indexrelid FROM pg_index WHERE indrelid IN (SELECT id FROM tree)
@@ -196,8 +198,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                   UNION ALL SELECT typowner FROM pg_type WHERE d.refclassid = 'pg_type'::regclass AND oid = d.refobjid AND typtype IN ('c', 'd')
                   UNION ALL SELECT relowner FROM pg_class WHERE d.refclassid = 'pg_class'::regclass AND oid = d.refobjid AND relkind IN ('v', 'f')) AS o(owner)
    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE oid = owner AND rolsuper)
-   LIMIT 1
-$$;
+   LIMIT 1);
+END $$;
 COMMENT ON FUNCTION lifeguard.unsafe_on(regclass) IS
 'A function, operator or type of a role that is no superuser, which reading or writing the table would evaluate; null when there is none.';
 

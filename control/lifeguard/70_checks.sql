@@ -194,7 +194,7 @@ BEGIN
     RETURNING k.first_run
   )
   SELECT coalesce(min(r.severity), 'healthy'),
-         coalesce((array_agg(r.message ORDER BY r.severity, r.object))[1] || CASE WHEN count(r) + e.n > 1 THEN format(' (and %s more)', count(r) + e.n - 1) ELSE '' END, 'nothing found'),
+         coalesce((array_agg(r.message ORDER BY r.severity, r.object COLLATE "C"))[1] || CASE WHEN count(r) + e.n > 1 THEN format(' (and %s more)', count(r) + e.n - 1) ELSE '' END, 'nothing found'),
          jsonb_strip_nulls(jsonb_build_object(
            'findings', count(r) + e.n, 'new', (SELECT count(*) FROM kept WHERE first_run = run), 'same', (SELECT count(*) FROM kept WHERE first_run < run),
            'left_out', nullif(e.n, 0),
@@ -218,7 +218,7 @@ RETURNS TABLE (name text, status text, message text, details jsonb, remedy text,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  run     bigint;
+  this    bigint;
   "check" monitoring.checks;
   result  record;
   state   record;
@@ -234,14 +234,14 @@ BEGIN
   END IF;
   -- one run at a time, until its transaction ends; readers do not wait
   LOCK TABLE monitoring.check_runs IN SHARE ROW EXCLUSIVE MODE;
-  INSERT INTO monitoring.check_runs (category) VALUES (run_checks.category) RETURNING id INTO run;
+  INSERT INTO monitoring.check_runs (category) VALUES (run_checks.category) RETURNING id INTO this;
 
   FOR "check" IN
-    SELECT * FROM monitoring.checks c WHERE c.enabled AND (run_checks.category IS NULL OR c.category = run_checks.category) ORDER BY c.category, c.name
+    SELECT * FROM monitoring.checks c WHERE c.enabled AND (run_checks.category IS NULL OR c.category = run_checks.category) ORDER BY c.category COLLATE "C", c.name COLLATE "C"
   LOOP
-    result := lifeguard.keep_check(run, "check");
+    result := lifeguard.keep_check(this, "check");
     INSERT INTO monitoring.check_results (run, name, category, status, message, details, remedy, took)
-    VALUES (run, ("check").name, ("check").category, result.status, result.message, result.details, ("check").remedy, result.took);
+    VALUES (this, ("check").name, ("check").category, result.status, result.message, result.details, ("check").remedy, result.took);
     name := ("check").name;
     status := result.status;
     message := result.message;
@@ -252,14 +252,17 @@ BEGIN
   END LOOP;
 
   SELECT s.score, s.status INTO state FROM lifeguard.check_score() AS s;
-  UPDATE monitoring.check_runs r SET took = clock_timestamp() - r.started_at, score = state.score, status = state.status WHERE r.id = run;
+  UPDATE monitoring.check_runs r SET took = clock_timestamp() - r.started_at, score = state.score, status = state.status WHERE r.id = this;
 
   IF current_setting('lifeguard.check_retention') <> '-1' THEN
     too_old := now() - current_setting('lifeguard.check_retention')::interval;
-    DELETE FROM monitoring.check_findings f WHERE coalesce(f.gone_at, f.last_seen_at) < too_old AND f.last_run <> run AND f.gone_run IS DISTINCT FROM run;
+    -- what each check said last stays, and what it still finds
+    DELETE FROM monitoring.check_findings f
+     WHERE coalesce(f.gone_at, f.last_seen_at) < too_old AND (f.gone_at IS NOT NULL OR NOT EXISTS (SELECT FROM monitoring.checks c WHERE c.name = f.name));
     DELETE FROM monitoring.check_results t USING monitoring.check_runs r
-     WHERE r.id = t.run AND r.started_at < too_old AND t.run <> run AND EXISTS (SELECT FROM monitoring.check_results n WHERE n.name = t.name AND n.run > t.run);
-    DELETE FROM monitoring.check_runs r WHERE r.started_at < too_old AND NOT EXISTS (SELECT FROM monitoring.check_results t WHERE t.run = r.id);
+     WHERE r.id = t.run AND r.started_at < too_old AND t.run <> this
+       AND (NOT EXISTS (SELECT FROM monitoring.checks c WHERE c.name = t.name) OR EXISTS (SELECT FROM monitoring.check_results n WHERE n.name = t.name AND n.run > t.run));
+    DELETE FROM monitoring.check_runs r WHERE r.started_at < too_old AND r.id <> this AND NOT EXISTS (SELECT FROM monitoring.check_results t WHERE t.run = r.id);
   END IF;
 END $$;
 COMMENT ON FUNCTION monitoring.run_checks(text) IS

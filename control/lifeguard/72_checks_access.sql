@@ -23,17 +23,24 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    GROUP BY v.name, v.owner, g.roles
 $$;
 
+-- Of the tables that were remembered; what a new table gives away is for lint().
 CREATE FUNCTION lifeguard.check_access_changes() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  remembered constant regclass[] := ARRAY(SELECT DISTINCT e.relation FROM monitoring.access_expectations e JOIN pg_class c ON c.oid = e.relation);
 BEGIN
-  IF EXISTS (SELECT FROM monitoring.access_expectations) THEN
+  IF remembered <> '{}' THEN
     RETURN QUERY
       SELECT concat_ws(' ', a.command, 'on', a.relation, 'for', quote_ident(a.role_name), format('(%s)', a.persona)), a.change,
              jsonb_build_object('table', a.relation::text, 'role', a.role_name, 'persona', a.persona, 'command', a.command, 'before', a.before, 'now', a.now, 'note', a.note,
-                                'remedy', format('SELECT * FROM monitoring.remember_access(''{%s}'');   -- if it is meant to; else mend the policy or the grant', a.relation)),
+                                'remedy', format('SELECT * FROM monitoring.remember_access(%L);   -- if it is meant to; else mend the policy or the grant', ARRAY[a.relation]::text)),
              CASE WHEN a.before IS NULL OR a.now IS NULL OR 'unknown' IN (a.before, a.now) THEN 'warning' END
-        FROM monitoring.access_changes() AS a;
+        FROM monitoring.access_changes(remembered) AS a;
   END IF;
+  RETURN QUERY
+    SELECT DISTINCT format('table %s', e.relation::oid), format('a table whose access was remembered is gone (%s)', e.relation::oid),
+           jsonb_build_object('remedy', format('DELETE FROM monitoring.access_expectations WHERE relation::oid = %s;', e.relation::oid)), 'warning'
+      FROM monitoring.access_expectations e WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = e.relation);
 END $$;
 
 SELECT monitoring.add_check('lints', 'access', 'warning', 'lifeguard.check_lints()',

@@ -22,7 +22,7 @@ COMMENT ON FUNCTION lifeguard.code_of(text) IS 'The source of a function without
 
 -- Planning runs immutable functions: each is looked at as its owner.
 CREATE FUNCTION lifeguard.check_functions() RETURNS SETOF monitoring.finding
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET check_function_bodies = on AS $$
 DECLARE
   checker constant text := (SELECT format('%I.plpgsql_check_function_tb', n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'plpgsql_check');
   f       record;
@@ -45,7 +45,7 @@ BEGIN
     END;
     RETURN NEXT ROW(f.object, format('%s cannot run%s: %s', f.object, CASE WHEN problem ->> 'lineno' IS NOT NULL THEN format(' (line %s)', problem ->> 'lineno') ELSE '' END, problem ->> 'message'),
                     jsonb_build_object('function', f.object, 'sqlstate', problem -> 'sqlstate', 'error', problem -> 'message', 'line', problem -> 'lineno', 'query', problem -> 'query',
-                                       'remedy', format('\sf %s', f.object)), NULL)::monitoring.finding;
+                                       'remedy', format('SELECT pg_get_functiondef(%L::regprocedure);', f.object)), NULL)::monitoring.finding;
   END LOOP;
 END $$;
 

@@ -3,18 +3,20 @@
 
 -- Reading a table runs what its owner put there, so it is read as the owner, who must see all of both tables.
 CREATE FUNCTION lifeguard.reader_of_both(relation regclass, other regclass) RETURNS oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT r.oid
-    FROM (VALUES (1, lifeguard.reader_of(relation)), (2, CASE WHEN lifeguard.unsafe_on(relation) IS NULL AND lifeguard.unsafe_on(other) IS NULL THEN current_user END)) AS v(place, name)
-    JOIN pg_roles r ON r.rolname = v.name
-    JOIN pg_class c ON c.oid = other
-   WHERE has_schema_privilege(r.oid, c.relnamespace, 'USAGE') AND has_table_privilege(r.oid, other, 'SELECT') AND has_table_privilege(r.oid, relation, 'SELECT')
-     AND (NOT c.relrowsecurity OR r.rolsuper OR r.rolbypassrls OR pg_has_role(r.oid, c.relowner, 'USAGE'))
-     AND (NOT r.rolsuper OR lifeguard.unsafe_on(other) IS NULL)
-   ORDER BY v.place LIMIT 1
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  owner  constant oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = relation);
+  parent constant pg_class := (SELECT c FROM pg_class c WHERE c.oid = other);
+BEGIN
+  IF EXISTS (SELECT FROM pg_roles r
+              WHERE r.oid = owner AND NOT r.rolsuper AND has_schema_privilege(owner, parent.relnamespace, 'USAGE') AND has_table_privilege(owner, other, 'SELECT')
+                AND (NOT parent.relrowsecurity OR r.rolbypassrls OR pg_has_role(owner, parent.relowner, 'USAGE'))) THEN
+    RETURN owner;
+  END IF;
+  RETURN (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user AND r.rolsuper AND lifeguard.unsafe_on(relation) IS NULL AND lifeguard.unsafe_on(other) IS NULL);
+END $$;
 COMMENT ON FUNCTION lifeguard.reader_of_both(regclass, regclass) IS
-'As whom two tables are read past their row security: the owner of the first, else the caller; never a superuser where that would run code of somebody with fewer rights. Null when there is nobody.';
+'As whom two tables are read past their row security: the owner of the first, else the caller when he is a superuser and that would run no code of somebody with fewer rights. Null when there is nobody.';
 
 CREATE VIEW lifeguard.application_keys AS
 SELECT k.oid AS key, k.conname AS name, format('%I on %s', k.conname, k.conrelid::regclass) AS object, k.conrelid AS relation, k.confrelid AS parent, k.conkey, k.convalidated AS validated,
@@ -114,8 +116,8 @@ BEGIN
         END IF;
       END LOOP;
       IF rows > 0 THEN
-        RETURN NEXT ROW((key).object, format('%s rows of %s have %s without a row in %s', CASE WHEN rows >= 1000 THEN 'at least ' || rows ELSE rows::text END,
-                                             (key).relation::regclass, (key).columns, (key).parent::regclass),
+        RETURN NEXT ROW((key).object, format('%s rows of %s point to rows of %s that are not there (%s)', CASE WHEN rows >= 1000 THEN 'at least ' || rows ELSE rows::text END,
+                                             (key).relation::regclass, (key).parent::regclass, (key).columns),
                         jsonb_build_object('constraint', (key).name, 'table', (key).relation::regclass::text, 'columns', (key).columns, 'parent', (key).parent::regclass::text, 'rows', rows,
                                            'keys', keys, 'remedy', listing), NULL)::monitoring.finding;
       END IF;

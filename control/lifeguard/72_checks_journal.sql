@@ -7,7 +7,7 @@ DECLARE
 BEGIN
   RETURN QUERY
     SELECT concat_ws(' ', e ->> 'source', e ->> 'error_type', e ->> 'sqlstate'),
-           format('%s %s %s in the last 7 days, the last at %s: %s', e ->> 'occurrences', e ->> 'source', e ->> 'error_type', e ->> 'last_seen_at', left(e ->> 'error_message', 500)),
+           format('%s %s %s in the last 7 days, the last at %s: %s', e ->> 'occurrences', e ->> 'source', e ->> 'error_type', (e ->> 'last_seen_at')::timestamptz(0), left(e ->> 'error_message', 500)),
            e || jsonb_build_object('remedy', format('SELECT monitoring.resolve(%L, ''what was done'');', e ->> 'id')), NULL
       FROM lifeguard.read_as((SELECT relowner FROM pg_class WHERE oid = errors), format($query$
         SELECT to_jsonb(k) FROM (

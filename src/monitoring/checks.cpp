@@ -168,7 +168,8 @@ void put_end(Trial *trial, const ErrorData *error, bool was_over) {
         detail.add_json("found", psprintf(INT64_FORMAT, trial->found));
         detail.add_json("kept", psprintf(INT64_FORMAT, trial->kept));
     } else {
-        message = error->message != nullptr ? error->message : "";
+        if (!is_our_cancel(*error, was_over))
+            message = error->message != nullptr ? error->message : "";
         detail.add("sqlstate", unpack_sql_state(error->sqlerrcode));
         if (error->detail != nullptr)
             detail.add("detail", error->detail);

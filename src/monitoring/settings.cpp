@@ -7,7 +7,7 @@ namespace lifeguard::monitoring {
 // SQL reads them by name.
 static int check_time_limit = 10 * 1000;
 static int check_retention = 90 * 24 * 60;
-static int check_slice = 16;
+static int check_slice = 1;
 
 void init() {
     DefineCustomIntVariable("lifeguard.check_time_limit", "How long a check may run that has no time_limit of its own.",
@@ -16,10 +16,11 @@ void init() {
     DefineCustomIntVariable("lifeguard.check_retention", "How long the results of checks are kept.",
                             "The last run, and what is still found, stay. -1 keeps everything.", &check_retention,
                             90 * 24 * 60, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("lifeguard.check_slice",
-                            "How much of a big table one run looks at for rows that the server should have refused.",
-                            "Each run takes the next slice. -1 looks at everything.", &check_slice, 16, -1, 1024 * 1024,
-                            PGC_SUSET, GUC_UNIT_MB, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "lifeguard.check_slice",
+        "How much of a big table one run looks at for rows that the server should have refused.",
+        "Each run takes the next slice. 0 looks only where there is a sign of them, -1 at everything.", &check_slice, 1,
+        -1, 1024 * 1024, PGC_USERSET, GUC_UNIT_MB, nullptr, nullptr, nullptr);
 }
 
 } // namespace lifeguard::monitoring
