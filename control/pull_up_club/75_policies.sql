@@ -101,7 +101,9 @@ SELECT 'grant', grants, 'GRANT ' || grants
     'SELECT ON content.approved_submissions TO anon, authenticated, service_role',
     'SELECT ON analytics.leaderboard TO anon, authenticated, service_role',
     'EXECUTE ON FUNCTION content.list_approved_submissions() TO anon, authenticated, service_role',
-    'EXECUTE ON FUNCTION content.card_ranks() TO authenticated, service_role']) WITH ORDINALITY AS g(grants, n)
+    'EXECUTE ON FUNCTION content.card_ranks() TO authenticated, service_role',
+    'EXECUTE ON FUNCTION analytics.leaderboard(integer,jsonb,text,text) TO anon, authenticated, service_role',
+    'EXECUTE ON FUNCTION analytics.rank_of(uuid) TO anon, authenticated, service_role']) WITH ORDINALITY AS g(grants, n)
  ORDER BY n;
 
 CREATE FUNCTION pull_up_club.is_granted(grants text) RETURNS boolean
