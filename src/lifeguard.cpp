@@ -7,6 +7,7 @@
 #include "identity/identity.hpp"
 #include "journal/journal.hpp"
 #include "lifecycle/lifecycle.hpp"
+#include "monitoring/monitoring.hpp"
 #include "rules/rules.hpp"
 
 extern "C" {
@@ -20,6 +21,7 @@ PGDLLEXPORT void _PG_init(void) {
     lifeguard::lifecycle::init();
     lifeguard::guards::init_protected_columns();
     lifeguard::guards::init_updated_at();
+    lifeguard::monitoring::init();
     lifeguard::club::init();
     MarkGUCPrefixReserved("lifeguard");
 }

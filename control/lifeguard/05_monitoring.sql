@@ -9,9 +9,12 @@ DO $$
 DECLARE
   relations constant text[] := '{system_errors_pkey,system_errors_created_at,quarantined_errors,muted_functions,muted_functions_pkey,'
                                'errors_by_day,latest_errors,unresolved_errors,accepted_lints,accepted_lints_pkey,'
-                               'access_expectations,access_expectations_pkey,access_roles,access_roles_pkey,access_owners,access_owners_pkey}';
+                               'access_expectations,access_expectations_pkey,access_roles,access_roles_pkey,access_owners,access_owners_pkey,'
+                               'finding,checks,checks_pkey,check_runs,check_runs_pkey,check_runs_id_seq,check_results,check_results_pkey,check_results_run,'
+                               'check_findings,check_findings_pkey,check_findings_id_seq,check_findings_open,check_findings_gone,gauge,gauges,gauges_pkey}';
   functions constant text[] := '{log_error,drain,status,selftest,resolve,reopen,prune_errors,redact,mute,unmute,retry_quarantined,'
-                               'lint,accept_lint,withdraw_lint,explain_access,test_rls_policies,remember_access,access_changes}';
+                               'lint,accept_lint,withdraw_lint,explain_access,test_rls_policies,remember_access,access_changes,'
+                               'add_check,drop_check,run_checks,health,add_gauges,drop_gauges}';
   trusted   constant oid[] := ARRAY(SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user);
   place     constant oid := 'monitoring'::regnamespace;
   before    pg_class;           -- the table whose rows are taken over

@@ -44,6 +44,11 @@ constexpr int may_not_look_past = sqlstate("LG311");
 constexpr int nothing_remembered = sqlstate("LG312");
 constexpr int no_such_finding = sqlstate("LG313");
 
+// checks
+constexpr int invalid_check = sqlstate("LG401");
+constexpr int no_such_check = sqlstate("LG402");
+constexpr int check_within_check = sqlstate("LG403");
+
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");
 constexpr int pool_missing = sqlstate("LG102");
