@@ -95,7 +95,8 @@ BEGIN
       WHEN 'submit' THEN
         INSERT INTO content.submissions (user_id, video_url, pull_up_count, organization, gender)
         SELECT p.id, 'https://youtu.be/' || i, 9, (ARRAY['North', 'South', 'West'])[floor(random() * 6)::int], (ARRAY['Male', 'Female'])[floor(random() * 9)::int]
-          FROM auth_management.profiles p WHERE p.id = member AND NOT EXISTS (SELECT FROM content.submissions s WHERE s.user_id = p.id AND s.status = 'pending');
+          FROM auth_management.profiles p
+         WHERE NOT EXISTS (SELECT FROM content.submissions s WHERE s.user_id = p.id AND s.status = 'pending') ORDER BY random() LIMIT 4;
       WHEN 'approve', 'approve many' THEN
         UPDATE content.submissions s SET status = 'approved', actual_pull_up_count = random() * 5, approved_at = '2026-11-01 12:00+00'::timestamptz + floor(random() * 3) * interval '1 day'
          WHERE s.id IN (SELECT id FROM content.submissions WHERE status = 'pending' ORDER BY random() LIMIT CASE kind WHEN 'approve' THEN 1 ELSE 9 END);
