@@ -33,10 +33,10 @@ SELECT rank, rank_in_gender, rank_in_organization, full_name FROM analytics.lead
 
 -- The function: page by page, always the same as the view. Whatever differs is in this view; a reader's places are followed.
 CREATE SCHEMA test;
-CREATE FUNCTION test.pages(size int, gender text DEFAULT NULL, organization text DEFAULT NULL) RETURNS SETOF analytics.ranked_member
+CREATE FUNCTION test.pages(size int, gender text DEFAULT NULL, organization text DEFAULT NULL) RETURNS SETOF pull_up_club.ranked_member
 LANGUAGE plpgsql AS $$
 DECLARE
-  page analytics.ranked_member[];
+  page pull_up_club.ranked_member[];
   place jsonb;
 BEGIN
   LOOP

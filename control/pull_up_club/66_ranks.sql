@@ -130,10 +130,10 @@ CREATE TRIGGER forget_submissions AFTER DELETE ON content.submissions REFERENCIN
 CREATE TRIGGER forget_all_submissions AFTER TRUNCATE ON content.submissions
   FOR EACH STATEMENT EXECUTE FUNCTION analytics.forget_submissions()$ddl$);
 
-CREATE TYPE analytics.ranked_member AS (
+CREATE TYPE pull_up_club.ranked_member AS (
   rank bigint, user_id uuid, full_name text, gender text, organization text, region text, submission_id uuid,
   actual_pull_up_count int, approved_at timestamptz, video_url text, platform text, place jsonb);
-COMMENT ON TYPE analytics.ranked_member IS
+COMMENT ON TYPE pull_up_club.ranked_member IS
   'a row of analytics.leaderboard(): the columns of the view, and the place where a following page begins';
 
 -- Both read with their owner's rights, as content.list_approved_submissions() does and for the same reason: they show names
@@ -142,7 +142,7 @@ INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('function', 'analytics.leaderboard(integer,jsonb,text,text)', $ddl$
 CREATE FUNCTION analytics.leaderboard(first int DEFAULT 50, after jsonb DEFAULT NULL, gender text DEFAULT NULL,
                                       organization text DEFAULT NULL)
-RETURNS SETOF analytics.ranked_member LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $body$
+RETURNS SETOF pull_up_club.ranked_member LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $body$
 DECLARE
   wanted          alias FOR $1;
   wanted_gender   alias FOR $3;
