@@ -149,10 +149,10 @@ COMMENT ON FUNCTION lifeguard.run_check(oid, int) IS
 'Calls one check as its function''s owner and takes back what it did. A row for each finding (ten thousand at most; more are counted), then one that says how it ended: ended, failed, or ran out of time '
 '(milliseconds; 0: no limit). For tools; monitoring.run_checks() is for people. Raises LG403 inside of a check.';
 
-CREATE FUNCTION lifeguard.read_as(role oid, query text) RETURNS SETOF jsonb
+CREATE FUNCTION lifeguard.read_as(role oid, query text, search_path text DEFAULT 'pg_catalog, pg_temp') RETURNS SETOF jsonb
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_read_as';
-COMMENT ON FUNCTION lifeguard.read_as(oid, text) IS
-'The rows of a query whose only column is a jsonb, read with the rights of a role, past the row security of its own tables. What runs there can neither leave the role nor write. '
+COMMENT ON FUNCTION lifeguard.read_as(oid, text, text) IS
+'The rows of a query whose only column is a jsonb, read with the rights of a role and under a search_path, past the row security of its own tables. What runs there can neither leave the role nor write. '
 'For checks, which run with more rights than the tables'' owners have. Raises what the query raises.';
 
 -- Runs one check and keeps what it found. Findings that it did not look for, because it did not come to its end, stay as they are.
@@ -180,7 +180,9 @@ BEGIN
   ), reported AS MATERIALIZED (
     SELECT * FROM found
     UNION ALL
-    SELECT called, ("check").severity, e.details || jsonb_build_object('failed', true),
+    SELECT called, ("check").severity,
+           e.details || jsonb_build_object('failed', true, 'remedy', CASE e.outcome WHEN 'failed' THEN format('SELECT * FROM %s;', called)
+             ELSE format('UPDATE monitoring.checks SET time_limit = %L WHERE name = %L;', make_interval(secs => time_limit / 200.0), ("check").name) END),
            CASE e.outcome WHEN 'failed' THEN format('the check %s failed: %s', ("check").name, left(e.message, 2000))
                           ELSE format('the check %s ran out of time (%s ms)', ("check").name, time_limit) END
       FROM ending e WHERE e.outcome <> 'ended'
@@ -265,6 +267,6 @@ COMMENT ON FUNCTION monitoring.run_checks(text) IS
 'One that fails or runs out of time is a finding. A second run waits for the first. Deletes results older than lifeguard.check_retention. '
 'For pg_monitor. Raises LG402 (no such category), LG403 (inside of a check), 25006 (read-only).';
 
-REVOKE EXECUTE ON FUNCTION monitoring.add_check(text, text, text, regprocedure, text, text, interval), monitoring.drop_check(text), lifeguard.run_check(oid, int), lifeguard.read_as(oid, text),
+REVOKE EXECUTE ON FUNCTION monitoring.add_check(text, text, text, regprocedure, text, text, interval), monitoring.drop_check(text), lifeguard.run_check(oid, int), lifeguard.read_as(oid, text, text),
                            lifeguard.keep_check(bigint, monitoring.checks), monitoring.run_checks(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION monitoring.run_checks(text) TO pg_monitor;

@@ -4,7 +4,8 @@ DO $$
 DECLARE
   for_monitors constant text[] := '{monitoring.drain(interval),monitoring.status(),monitoring.selftest(),lifeguard.journal_state(),lifeguard.journal_counters(),'
                                   '"lifeguard.raise_uncaught(text)","lifeguard.forget_selftest(text)","monitoring.lint(regclass,boolean)",'
-                                  'monitoring.run_checks(text),monitoring.health(),lifeguard.check_score()}';
+                                  'monitoring.run_checks(text),monitoring.health(),lifeguard.check_score(),'
+                                  'lifeguard.gauge_metrics()}';
   for_all      constant text[] := '{lifeguard.rules,lifeguard.identity_sources}';   -- to look at
   surplus      record;
 BEGIN

@@ -3,12 +3,16 @@
 
 using namespace lifeguard;
 
-// read_as(role, query): the rows of a query, run as the role, past the row security of its own tables; its first column
-// is the row, as jsonb. What the role put into its tables can neither leave the role nor write.
+// read_as(role, query, search_path): the rows of a query, run as the role under that path, past the row security of its
+// own tables; its only column is the row, as jsonb. What the role put into its tables can neither leave the role nor
+// write. An error undoes the path and the role with its subtransaction.
 LG_FUNCTION(lifeguard_read_as) {
-    InitMaterializedSRF(fcinfo, 0);
+    InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     const char *query = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    const int settings = NewGUCNestLevel();
+    (void)set_config_option("search_path", text_to_cstring(PG_GETARG_TEXT_PP(2)), PGC_USERSET, PGC_S_SESSION,
+                            GUC_ACTION_SAVE, true, 0, false);
     const pg::Caller caller = pg::enter_owner(PG_GETARG_OID(0), SECURITY_RESTRICTED_OPERATION);
     SPI_connect();
     const int done = SPI_execute(psprintf("SELECT r.row::pg_catalog.jsonb FROM (%s) AS r(row)", query), true, 0);
@@ -21,5 +25,6 @@ LG_FUNCTION(lifeguard_read_as) {
     }
     SPI_finish();
     pg::leave_owner(caller);
+    AtEOXact_GUC(true, settings);
     PG_RETURN_NULL();
 }
