@@ -111,7 +111,7 @@ DECLARE
 BEGIN
   FOR part IN
     SELECT format('INSERT, UPDATE, DELETE ON monitoring.%I', relname) AS rights FROM pg_class
-     WHERE relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions')
+     WHERE relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions', 'accepted_lints')
     UNION ALL
     SELECT format('EXECUTE ON FUNCTION %s', oid::regprocedure) FROM pg_proc
      WHERE pronamespace = 'monitoring'::regnamespace AND (proname IN ('add_check', 'drop_check', 'add_gauges', 'drop_gauges', 'add_job', 'drop_job', 'health'))

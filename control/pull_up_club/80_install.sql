@@ -26,6 +26,7 @@ BEGIN
     WHEN 'grant'      THEN RETURN pull_up_club.is_granted(name);
     WHEN 'check'      THEN RETURN EXISTS (SELECT FROM monitoring.checks c WHERE c.name = is_there.name);
     WHEN 'gauges'     THEN RETURN EXISTS (SELECT FROM monitoring.gauges g WHERE g.name = is_there.name);
+    WHEN 'lint'       THEN RETURN EXISTS (SELECT FROM monitoring.accepted_lints l WHERE l.lint = what AND l.object = place);
     WHEN 'job'        THEN
       IF to_regclass('monitoring.job_definitions') IS NULL THEN
         RETURN NULL;
@@ -103,7 +104,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s on table %s', privilege, oid::regclass), has_table_privilege(oid, privilege)
       FROM pg_class, unnest('{INSERT,UPDATE,DELETE}'::text[]) AS privilege
      WHERE relnamespace = 'lifeguard'::regnamespace AND relname = 'identity_sources'
-        OR relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions')
+        OR relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions', 'accepted_lints')
     UNION ALL   -- whose function get_system_health() will be
     SELECT 'the role pg_monitor', pg_has_role('pg_monitor', 'USAGE')
   )
@@ -185,6 +186,7 @@ BEGIN
                                  WHEN 'check'    THEN format('check %s added', part.name)
                                  WHEN 'gauges'   THEN format('gauges %s added', part.name)
                                  WHEN 'job'      THEN format('job %s added', part.name)
+                                 WHEN 'lint'     THEN format('lint %s accepted', part.name)
                                  ELSE format('%s %s created', part.kind, part.name) END;
     END IF;
   END LOOP;
@@ -218,7 +220,7 @@ BEGIN
     SELECT kind, name, split_part(name, ' ON ', 2) AS relation, split_part(name, ' ON ', 1) AS what, unmake
       FROM pull_up_club.blueprint
      WHERE name <> 'auth.users' AND name <> 'auth'
-       AND (kind IN ('trigger', 'view', 'function') OR kind IN ('rule', 'admins', 'policy', 'check', 'gauges', 'job') AND unmake IS NOT NULL
+       AND (kind IN ('trigger', 'view', 'function') OR kind IN ('rule', 'admins', 'policy', 'check', 'gauges', 'job', 'lint') AND unmake IS NOT NULL
             OR NOT keep_data AND kind IN ('table', 'constraint', 'schema'))
      ORDER BY place DESC
   LOOP
@@ -236,7 +238,7 @@ BEGIN
     END IF;
     gone := gone + 1;
     RETURN NEXT format('%s %s %s', part.kind, part.name,
-                       CASE WHEN part.kind IN ('rule', 'admins', 'check', 'gauges', 'job') THEN 'withdrawn' ELSE 'dropped' END);
+                       CASE WHEN part.kind IN ('rule', 'admins', 'check', 'gauges', 'job', 'lint') THEN 'withdrawn' ELSE 'dropped' END);
   END LOOP;
   RETURN NEXT CASE WHEN gone = 0 THEN 'nothing was there to remove'
                    WHEN keep_data THEN format('%s parts removed; the tables are kept, with all that is in them', gone)
