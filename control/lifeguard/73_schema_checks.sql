@@ -153,7 +153,7 @@ DECLARE
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = tested AND c.relkind IN ('r', 'p')) THEN
     RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is no table', coalesce(tested::text, 'NULL')), DETAIL = jsonb_build_object('relation', tested::text),
-      HINT = 'Name a table, in quotes and with its schema: SELECT * FROM monitoring.test_schema_migration(''finance.weekly_pools'');';
+      HINT = 'Name a table, in quotes and with its schema: SELECT * FROM monitoring.test_schema_migration(''public.orders'');';
   END IF;
 
   FOR problem IN
