@@ -12,10 +12,6 @@ UPDATE content.submissions SET status = 'rejected', notes = 'no' WHERE id = test
 SELECT monitoring.update_current_pool() IS NOT NULL AS ready \gset
 
 -- What is found now: check and object.
-CREATE FUNCTION test.found() RETURNS SETOF text LANGUAGE sql AS $$
-  SELECT monitoring.run_checks('club');
-  SELECT f.name || ': ' || f.object FROM monitoring.check_findings f WHERE f.gone_at IS NULL AND f.name LIKE 'club\_%' ORDER BY 1;
-$$;
 CREATE FUNCTION test.found_now() RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM monitoring.run_checks('club');
@@ -73,7 +69,7 @@ SELECT test.fault('a table without any policy', 'DROP POLICY service ON finance.
                   '{club_security: finance.monthly_totals,club_security: read ON finance.monthly_totals,club_security: service ON finance.monthly_totals}', 'SELECT pull_up_club.install()');
 
 -- the current pool
-SELECT test.fault('a current pool that expired', format('UPDATE finance.weekly_pools SET is_current = (id = %L)', (SELECT id FROM finance.weekly_pools WHERE week_start_date < test.week() LIMIT 1)),
+SELECT test.fault('a current pool that expired', format('UPDATE finance.weekly_pools SET is_current = false; UPDATE finance.weekly_pools SET is_current = true WHERE id = %L', (SELECT id FROM finance.weekly_pools WHERE week_start_date < test.week() LIMIT 1)),
                   ARRAY['club_current_pool: pool of ' || test.week(), 'club_current_pool: pool of ' || (SELECT week_start_date FROM finance.weekly_pools WHERE week_start_date < test.week() LIMIT 1)],
                   'SELECT monitoring.update_current_pool()');
 SELECT test.fault('two pools of a week',
@@ -105,12 +101,12 @@ SELECT test.fault('an earning of what is not approved any more', $$UPDATE conten
 SELECT test.fault('an earning of another member', 'UPDATE finance.weekly_earnings SET user_id = test.member(4) WHERE submission_id = test.submission(3)',
                   ARRAY['club_earnings: earning ' || test.earning(3), format('club_months: %s of member %s', test.month(), test.member(3)), format('club_months: %s of member %s', test.month(), test.member(4))],
                   'UPDATE finance.weekly_earnings SET user_id = test.member(3) WHERE submission_id = test.submission(3)');
-SELECT test.fault('two earnings that changed places', $$UPDATE finance.weekly_earnings SET submission_id = CASE submission_id WHEN test.submission(3) THEN test.submission(33) ELSE test.submission(3) END
-                                                          WHERE submission_id IN (test.submission(3), test.submission(4));
-                                                        UPDATE finance.weekly_earnings SET submission_id = test.submission(4) WHERE submission_id = test.submission(33)$$,
-                  ARRAY['club_earnings: earning ' || test.earning(3), 'club_earnings: earning ' || test.earning(4)],
-                  $$UPDATE finance.weekly_earnings SET submission_id = CASE submission_id WHEN test.submission(3) THEN test.submission(33) ELSE test.submission(3) END WHERE submission_id IN (test.submission(3), test.submission(4));
-                    UPDATE finance.weekly_earnings SET submission_id = test.submission(4) WHERE submission_id = test.submission(33)$$);
+CREATE PROCEDURE test.swap_earnings(one int, other int) LANGUAGE sql AS $$
+  UPDATE finance.weekly_earnings SET submission_id = test.submission(999) WHERE submission_id = test.submission(one);
+  UPDATE finance.weekly_earnings SET submission_id = test.submission(one) WHERE submission_id = test.submission(other);
+  UPDATE finance.weekly_earnings SET submission_id = test.submission(other) WHERE submission_id = test.submission(999)
+$$;
+SELECT test.fault('two earnings that changed places', 'CALL test.swap_earnings(3, 4)', ARRAY['club_earnings: earning ' || test.earning(3), 'club_earnings: earning ' || test.earning(4)], 'CALL test.swap_earnings(3, 4)');
 SELECT test.fault('a count that changed after it was paid', 'UPDATE content.submissions SET actual_pull_up_count = 99 WHERE id = test.submission(5)',
                   ARRAY['club_earnings: earning ' || test.earning(5), 'club_ranks: member ' || test.member(5)], 'UPDATE content.submissions SET actual_pull_up_count = 15 WHERE id = test.submission(5)');
 SELECT test.fault('an earning out of the wrong week''s pool', format('UPDATE finance.weekly_earnings SET weekly_pool_id = %L WHERE submission_id = test.submission(7)', test.pool()),
