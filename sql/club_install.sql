@@ -35,7 +35,7 @@ RESET ROLE;
 -- functions: each has a comment and a pinned search_path; of those that could write, everybody may call a trigger's and a check
 SELECT p.oid::regprocedure AS not_pinned FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
   JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pull_up_club' JOIN pg_language l ON l.oid = p.prolang
- WHERE l.lanname <> 'c' AND (p.proconfig @> '{"search_path=pg_catalog, pg_temp"}') IS NOT TRUE OR obj_description(p.oid, 'pg_proc') IS NULL;
+ WHERE l.lanname <> 'c' AND (p.proconfig @> '{"search_path=pg_catalog, pg_temp"}') IS NOT TRUE AND p.prosqlbody IS NULL OR obj_description(p.oid, 'pg_proc') IS NULL;
 SELECT p.oid::regprocedure AS everybody_may FROM pg_proc p
  WHERE p.pronamespace::regnamespace::text IN ('pull_up_club', 'auth_management', 'content', 'finance', 'communication', 'analytics')
    AND p.provolatile = 'v' AND has_function_privilege('anon', p.oid, 'EXECUTE') ORDER BY p.oid::regprocedure::text COLLATE "C";
@@ -100,11 +100,26 @@ SELECT pull_up_club.install();
 RESET ROLE;
 
 -- with those rights an ordinary role owns a club that works; the superuser's rights are nowhere in it
-GRANT USAGE, CREATE ON SCHEMA auth_management, content, finance, communication TO club_owner;
+GRANT USAGE, CREATE ON SCHEMA auth_management, content, finance, communication, analytics, public TO club_owner;
 GRANT USAGE ON SCHEMA auth TO club_owner;
 GRANT SELECT, TRIGGER, REFERENCES ON auth.users TO club_owner;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pull_up_club, auth_management, content, finance, communication TO club_owner;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pull_up_club, auth_management, content, finance, communication, analytics TO club_owner;
 GRANT INSERT, UPDATE, DELETE ON lifeguard.identity_sources TO club_owner;       -- who says who is an admin
+DO $$                                                                           -- what is checked, shown and done when
+DECLARE
+  part record;
+BEGIN
+  FOR part IN
+    SELECT format('INSERT, UPDATE, DELETE ON monitoring.%I', relname) AS rights FROM pg_class
+     WHERE relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions', 'accepted_lints')
+    UNION ALL
+    SELECT format('EXECUTE ON FUNCTION %s', oid::regprocedure) FROM pg_proc
+     WHERE pronamespace = 'monitoring'::regnamespace AND (proname IN ('add_check', 'drop_check', 'add_gauges', 'drop_gauges', 'add_job', 'drop_job', 'health'))
+  LOOP
+    EXECUTE format('GRANT %s TO club_owner', part.rights);
+  END LOOP;
+END $$;
+GRANT pg_monitor TO club_owner;
 GRANT EXECUTE ON FUNCTION lifeguard.use_admins, lifeguard.use_source, lifeguard.try_source, lifeguard.check_roles, lifeguard.drop_source TO club_owner;
 DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO club_owner', current_database()); END $$;
 SET ROLE club_owner;
@@ -113,7 +128,7 @@ SELECT * FROM pull_up_club.install();
 RESET ROLE;
 SELECT DISTINCT c.relowner::regrole FROM pg_class c
  WHERE c.relnamespace::regnamespace::text IN ('auth_management', 'content', 'finance', 'communication', 'analytics');
-SELECT proname, proowner::regrole FROM pg_proc WHERE prosecdef AND proname IN ('card_ranks', 'create_profile', 'list_approved_submissions', 'mark_payout_paid') ORDER BY 1;
+SELECT proname, proowner::regrole FROM pg_proc WHERE prosecdef AND proname IN ('card_ranks', 'create_profile', 'list_approved_submissions', 'mark_payout_paid', 'leaderboard', 'rank_of', 'forget_submissions', 'get_system_health') ORDER BY 1;
 INSERT INTO auth.users (id, email) VALUES ('00000000-0000-0000-0000-000000000003', 'cid@example.org');
 SELECT id, email FROM auth_management.profiles ORDER BY id;
 SET ROLE club_owner;
@@ -124,7 +139,6 @@ SELECT line FROM pull_up_club.uninstall(keep_data => false) AS line WHERE line L
 RESET ROLE;
 DROP OWNED BY club_owner;
 DROP ROLE club_owner;
-DROP SCHEMA IF EXISTS analytics;
 
 -- the columns that install() asks of an existing table are all of its columns
 SELECT count(*) > 0 AS installed FROM pull_up_club.install();

@@ -111,6 +111,10 @@ SELECT relation, 1, statement, '42501', '42501', '42501', '42501', NULL
                 communication.notification_queue, communication.email_notifications, communication.messages_log}'::text[]) AS relation,
        unnest(ARRAY['INSERT INTO %s (id) VALUES (%L)', 'UPDATE %s SET id = %L', 'DELETE FROM %s WHERE id <> %L']) AS statement;
 
+INSERT INTO expected   -- what ranks are read from is nobody's to read or write
+SELECT relation, 1, statement, '42501', '42501', '42501', '42501', NULL
+  FROM unnest('{analytics.best_submissions, analytics.best_counts}'::text[]) AS relation,
+       unnest(ARRAY['SELECT count(*) FROM %s', 'UPDATE %s SET pull_ups = 99', 'DELETE FROM %s']) AS statement;
 -- no line: everything is as it should be
 CREATE TEMP TABLE found AS
   SELECT relation, persona, format(statement, relation, pg_temp.member(owner)) AS statement, wanted, pg_temp.tried(persona, owner, format(statement, relation, pg_temp.member(owner))) AS got

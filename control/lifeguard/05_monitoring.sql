@@ -14,7 +14,7 @@ DECLARE
                                'check_findings,check_findings_pkey,check_findings_id_seq,check_findings_open,check_findings_gone,gauge,gauges,gauges_pkey}';
   functions constant text[] := '{log_error,drain,status,selftest,resolve,reopen,prune_errors,redact,mute,unmute,retry_quarantined,'
                                'lint,accept_lint,withdraw_lint,explain_access,test_rls_policies,remember_access,access_changes,'
-                               'add_check,drop_check,run_checks,health,add_gauges,drop_gauges}';
+                               'add_check,drop_check,run_checks,health,add_gauges,drop_gauges,check_referential_integrity,verify_constraints,test_schema_migration}';
   trusted   constant oid[] := ARRAY(SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user);
   place     constant oid := 'monitoring'::regnamespace;
   before    pg_class;           -- the table whose rows are taken over

@@ -31,7 +31,8 @@ END $$;
 CREATE TABLE pull_up_club.blueprint (
   place  int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind   text NOT NULL CHECK (kind IN ('role', 'schema', 'table', 'constraint', 'index', 'view', 'function', 'trigger',
-                                       'rows', 'rule', 'admins', 'security', 'policy', 'grant')),
+                                       'rows', 'rule', 'admins', 'security', 'policy', 'grant', 'check', 'gauges', 'job',
+                                       'lint')),
   name   text NOT NULL,     -- as regclass or regprocedure reads it; 'x ON table' for triggers, constraints, rules and
                             -- policies; a grant is a GRANT without that word
   make   text NOT NULL,     -- the statement that makes it

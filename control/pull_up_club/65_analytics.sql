@@ -27,7 +27,7 @@ WITH best AS (
          user_id, full_name, gender, organization, region, submission_id, actual_pull_up_count, approved_at, video_url,
          platform
     FROM content.approved_submissions
-   ORDER BY user_id, actual_pull_up_count DESC, approved_at
+   ORDER BY user_id, actual_pull_up_count DESC, approved_at, submission_id
 )
 SELECT rank() OVER (ORDER BY actual_pull_up_count DESC, approved_at) AS rank,
        CASE WHEN gender IS NOT NULL THEN rank() OVER in_gender END AS rank_in_gender,

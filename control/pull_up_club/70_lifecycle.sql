@@ -101,7 +101,7 @@ SELECT 'rule', format('stamp -> %s: %s ON %s', to_state, column_name, relation),
        AS s(n, relation, to_state, column_name, value)
  ORDER BY n;
 
--- Earnings last: every approval of the week wants the pool's row, so it is held for the shortest time.
+-- Whatever their order here: the batch does what is one member's first and comes to the rows that all approvals want last.
 INSERT INTO pull_up_club.blueprint (kind, name, make)
 SELECT 'rule', format('action %s -> %s: %s ON %s', coalesce(from_state, 'any'), to_state, call, relation),
        format('SELECT lifeguard.add_action(%L, %L, %L, %L, %L)', relation, from_state, to_state, call, on_error)
@@ -112,7 +112,9 @@ SELECT 'rule', format('action %s -> %s: %s ON %s', coalesce(from_state, 'any'), 
     (4, 'pending', 'approved', 'abort',
         'finance.process_submission_earnings(new.id, new.user_id, new.actual_pull_up_count)'),
     (5, 'approved', 'rejected', 'abort', 'finance.cleanup_earnings(new.id)'),
-    (6, NULL, 'rejected', 'continue', 'communication.send_rejection_email(new.user_id, new.notes)'))
+    (6, NULL, 'rejected', 'continue', 'communication.send_rejection_email(new.user_id, new.notes)'),
+    (7, 'pending', 'approved', 'abort', 'analytics.rank_submission(new.id)'),
+    (8, 'approved', 'rejected', 'abort', 'analytics.rank_submission(new.id)'))
        AS a(n, from_state, to_state, on_error, call), (VALUES ('content.submissions')) AS t(relation)
  ORDER BY n;
 

@@ -101,7 +101,19 @@ SELECT 'grant', grants, 'GRANT ' || grants
     'SELECT ON content.approved_submissions TO anon, authenticated, service_role',
     'SELECT ON analytics.leaderboard TO anon, authenticated, service_role',
     'EXECUTE ON FUNCTION content.list_approved_submissions() TO anon, authenticated, service_role',
-    'EXECUTE ON FUNCTION content.card_ranks() TO authenticated, service_role']) WITH ORDINALITY AS g(grants, n)
+    'EXECUTE ON FUNCTION content.card_ranks() TO authenticated, service_role',
+    'EXECUTE ON FUNCTION analytics.leaderboard(integer,jsonb,text,text) TO anon, authenticated, service_role',
+    'EXECUTE ON FUNCTION analytics.rank_of(uuid) TO anon, authenticated, service_role']) WITH ORDINALITY AS g(grants, n)
+ ORDER BY n;
+
+-- What is open to everybody on purpose.
+INSERT INTO pull_up_club.blueprint (kind, name, make, unmake)
+SELECT 'lint', format('definer_open_to_anyone ON %s', function),
+       format('INSERT INTO monitoring.accepted_lints (lint, object, reason, accepted_by) VALUES (''definer_open_to_anyone'', %L, %L, current_user)', function, reason),
+       format('DELETE FROM monitoring.accepted_lints WHERE lint = ''definer_open_to_anyone'' AND object = %L', function)
+  FROM (VALUES
+    (1, 'analytics.leaderboard(integer,jsonb,text,text)', 'the ranking is public: a page of names and counts, as the view analytics.leaderboard shows them'),
+    (2, 'analytics.rank_of(uuid)', 'the ranking is public: one number of it')) AS l(n, function, reason)
  ORDER BY n;
 
 CREATE FUNCTION pull_up_club.is_granted(grants text) RETURNS boolean

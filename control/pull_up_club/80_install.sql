@@ -24,12 +24,20 @@ BEGIN
     WHEN 'policy'     THEN RETURN EXISTS (
       SELECT FROM pg_policy WHERE polrelid = to_regclass(place) AND polname = what);
     WHEN 'grant'      THEN RETURN pull_up_club.is_granted(name);
+    WHEN 'check'      THEN RETURN EXISTS (SELECT FROM monitoring.checks c WHERE c.name = is_there.name);
+    WHEN 'gauges'     THEN RETURN EXISTS (SELECT FROM monitoring.gauges g WHERE g.name = is_there.name);
+    WHEN 'lint'       THEN RETURN EXISTS (SELECT FROM monitoring.accepted_lints l WHERE l.lint = what AND l.object = place);
+    WHEN 'job'        THEN
+      IF to_regclass('monitoring.job_definitions') IS NULL THEN
+        RETURN NULL;
+      END IF;
+      RETURN EXISTS (SELECT FROM monitoring.job_definitions j WHERE j.name = is_there.name);
     WHEN 'rows'       THEN RETURN NULL;
     ELSE RETURN to_regclass(name) IS NOT NULL;
   END CASE;
 END $$;
 COMMENT ON FUNCTION pull_up_club.is_there(text, text) IS
-  'whether a part of the blueprint is in the database; NULL for rows, which only inserting tells';
+  'whether a part of the blueprint is in the database; NULL for rows, which only inserting tells, and for jobs where lifeguard has none';
 
 CREATE FUNCTION pull_up_club.own_functions() RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -81,16 +89,24 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            unnest('{USAGE,CREATE}'::text[]) AS privilege
      WHERE kind = 'schema' AND (name <> 'auth' OR privilege = 'USAGE' OR NOT EXISTS (SELECT FROM users))
     UNION ALL
+    SELECT 'CREATE on schema public', has_schema_privilege('public', 'CREATE')
+    UNION ALL
     SELECT privilege || ' on table auth.users', has_table_privilege(oid, privilege)
       FROM users, unnest('{SELECT,REFERENCES,TRIGGER}'::text[]) AS privilege
     UNION ALL
     SELECT 'EXECUTE on function ' || n.nspname || '.' || p.proname, has_function_privilege(p.oid, 'EXECUTE')
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.oid IN (SELECT pull_up_club.own_functions())
+     WHERE p.oid IN (SELECT pull_up_club.own_functions()) AND n.nspname <> 'monitoring'
+           AND p.prorettype NOT IN ('monitoring.finding'::regtype, 'monitoring.gauge'::regtype)     -- lifeguard calls these
         OR n.nspname = 'lifeguard' AND p.proname IN ('use_admins', 'use_source', 'try_source', 'check_roles', 'drop_source')
-    UNION ALL   -- who is an admin for lifeguard is written there
-    SELECT privilege || ' on table lifeguard.identity_sources', has_table_privilege('lifeguard.identity_sources', privilege)
-      FROM unnest('{INSERT,UPDATE,DELETE}'::text[]) AS privilege
+        OR n.nspname = 'monitoring' AND p.proname IN ('add_check', 'drop_check', 'add_gauges', 'drop_gauges', 'add_job', 'drop_job', 'health')
+    UNION ALL   -- who is an admin for lifeguard, and what it checks and shows, is written there
+    SELECT format('%s on table %s', privilege, oid::regclass), has_table_privilege(oid, privilege)
+      FROM pg_class, unnest('{INSERT,UPDATE,DELETE}'::text[]) AS privilege
+     WHERE relnamespace = 'lifeguard'::regnamespace AND relname = 'identity_sources'
+        OR relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions', 'accepted_lints')
+    UNION ALL   -- whose function get_system_health() will be
+    SELECT 'the role pg_monitor', pg_has_role('pg_monitor', 'USAGE')
   )
   SELECT lacks FROM wanted, caller WHERE NOT granted AND NOT rolsuper ORDER BY 1
 $$;
@@ -113,7 +129,7 @@ BEGIN
   FOR part IN
     SELECT p.oid::regprocedure AS name
       FROM pull_up_club.own_functions() AS own JOIN pg_proc p ON p.oid = own
-     WHERE p.pronamespace <> 'pull_up_club'::regnamespace
+     WHERE p.pronamespace NOT IN ('pull_up_club'::regnamespace, 'monitoring'::regnamespace)
        AND NOT has_function_privilege('service_role', p.oid, 'EXECUTE')
   LOOP
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', part.name);
@@ -155,6 +171,7 @@ BEGIN
       there := there + 1;
       CONTINUE;
     END IF;
+    CONTINUE WHEN part.kind = 'job' AND to_regprocedure('monitoring.add_job(text,text,text,text)') IS NULL;
     EXECUTE part.make;
     GET DIAGNOSTICS touched = ROW_COUNT;
     IF part.kind = 'rows' AND touched = 0 THEN
@@ -166,6 +183,10 @@ BEGIN
                                  WHEN 'admins'   THEN format('admins of %s registered', part.name)
                                  WHEN 'security' THEN format('row security on %s switched on', part.name)
                                  WHEN 'grant'    THEN format('granted %s', part.name)
+                                 WHEN 'check'    THEN format('check %s added', part.name)
+                                 WHEN 'gauges'   THEN format('gauges %s added', part.name)
+                                 WHEN 'job'      THEN format('job %s added', part.name)
+                                 WHEN 'lint'     THEN format('lint %s accepted', part.name)
                                  ELSE format('%s %s created', part.kind, part.name) END;
     END IF;
   END LOOP;
@@ -199,11 +220,11 @@ BEGIN
     SELECT kind, name, split_part(name, ' ON ', 2) AS relation, split_part(name, ' ON ', 1) AS what, unmake
       FROM pull_up_club.blueprint
      WHERE name <> 'auth.users' AND name <> 'auth'
-       AND (kind IN ('trigger', 'view', 'function') OR kind IN ('rule', 'admins', 'policy') AND unmake IS NOT NULL
+       AND (kind IN ('trigger', 'view', 'function') OR kind IN ('rule', 'admins', 'policy', 'check', 'gauges', 'job', 'lint') AND unmake IS NOT NULL
             OR NOT keep_data AND kind IN ('table', 'constraint', 'schema'))
      ORDER BY place DESC
   LOOP
-    CONTINUE WHEN NOT pull_up_club.is_there(part.kind, part.name);
+    CONTINUE WHEN pull_up_club.is_there(part.kind, part.name) IS NOT TRUE;
     IF part.unmake IS NOT NULL THEN
       EXECUTE part.unmake;
     ELSIF part.kind = 'constraint' THEN
@@ -217,7 +238,7 @@ BEGIN
     END IF;
     gone := gone + 1;
     RETURN NEXT format('%s %s %s', part.kind, part.name,
-                       CASE WHEN part.kind IN ('rule', 'admins') THEN 'withdrawn' ELSE 'dropped' END);
+                       CASE WHEN part.kind IN ('rule', 'admins', 'check', 'gauges', 'job', 'lint') THEN 'withdrawn' ELSE 'dropped' END);
   END LOOP;
   RETURN NEXT CASE WHEN gone = 0 THEN 'nothing was there to remove'
                    WHEN keep_data THEN format('%s parts removed; the tables are kept, with all that is in them', gone)

@@ -4,6 +4,7 @@
 #include "club/batch.hpp"
 #include "club/graphics.hpp"
 #include "club/ledger.hpp"
+#include "club/ranks.hpp"
 #include "club/refusals.hpp"
 #include "rules/batch.hpp"
 
@@ -38,7 +39,7 @@ void read_submission(Run &run, Job &job) {
         no_such_submission(&job.submission);
     if (job.has(earn) && compare(uuid_of(job.member()), job.claimant) != 0)
         other_member(job);
-    if ((job.tasks & ~give_back) == 0)
+    if ((job.tasks & ~(give_back | rank)) == 0)
         return;
     const pg::Row &row = job.row;
     if (strcmp(known_text(row, submissions::status), "approved") != 0 || row.nulls[submissions::approved_at] ||
@@ -57,9 +58,11 @@ void read_submission(Run &run, Job &job) {
 void serve_member(Run &run, Job **jobs, int count, MemoryContext scratch) {
     const MemoryContext home = MemoryContextSwitchTo(scratch);
     Member member = lock_member(run, jobs[0]->member());
+    bool ranks = false;
     for (int i = 0; i < count; i++) {
         Job &job = *jobs[i];
         run.current = &job;
+        ranks = ranks || job.has(rank);
         if (job.has(update_profile))
             merge_profile(member, job);
         if (job.has(award_badges))
@@ -68,6 +71,8 @@ void serve_member(Run &run, Job **jobs, int count, MemoryContext scratch) {
             draw_graphic(run, member, job);
     }
     store_member(run, member);
+    if (ranks)
+        rank_member(run, jobs, count);
     open_accounts(run, member, jobs, count);
     MemoryContextSwitchTo(home);
     MemoryContextReset(scratch);
@@ -92,6 +97,7 @@ void run_round(Run &run, Job **jobs, int count) {
     }
     MemoryContextDelete(scratch);
     settle(run, jobs, count);
+    store_rank_counts(run);
     run.member_months.count = run.club_months.count = run.pools.count = 0;
 }
 

@@ -141,3 +141,13 @@ LG_FUNCTION(club_update_profile_from_submission) {
     run_jobs(run, &job, 1);
     PG_RETURN_BOOL(job.profile_changed);
 }
+
+// analytics.rank_submission(submission_id): brings its member's best up to date; true when it is this submission now.
+LG_FUNCTION(club_rank_submission) {
+    Job job = make_job(fcinfo, rank);
+    if (leave_for_later(fcinfo, job))
+        PG_RETURN_NULL();
+    Run run;
+    run_jobs(run, &job, 1);
+    PG_RETURN_BOOL(job.is_best);
+}

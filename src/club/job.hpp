@@ -9,13 +9,21 @@
 namespace lifeguard::club {
 
 // What can be asked for a submission; a set of bits.
-enum Task : unsigned { update_profile = 1, award_badges = 2, create_graphic = 4, earn = 8, give_back = 16 };
+enum Task : unsigned {
+    update_profile = 1,
+    award_badges = 2,
+    create_graphic = 4,
+    earn = 8,
+    give_back = 16,
+    rank = 32
+};
 constexpr unsigned money = earn | give_back;
 
 struct Badge;
 struct MemberMonth;
 struct ClubMonth;
 struct Pool;
+struct RankChange;
 
 // What is asked, what the submission's row says, and what came of it.
 struct Job {
@@ -46,6 +54,7 @@ struct Job {
     bool profile_changed;
     List *new_badges; // char *
     Datum graphic;
+    bool is_best;      // rank: the member's best is this submission
     bool already_done; // money: by an earlier call
     int dollars;
     const char *reason;
@@ -68,6 +77,7 @@ struct Run {
     Array<MemberMonth *> member_months;
     Array<ClubMonth *> club_months;
     Array<Pool *> pools;
+    Array<RankChange> rank_changes;
     bool remembers; // a single job may begin with the pool that the session locked last; several make theirs in order
     const Job *current; // for error contexts
 };

@@ -178,4 +178,17 @@ constinit pg::Table table{"finance",
                           {{"month_year", TEXTOID}, {"spent_dollars", INT4OID}, {"updated_at", TIMESTAMPTZOID}}};
 }
 
+namespace best_submissions {
+constinit pg::Table table{
+    "analytics",
+    "best_submissions",
+    missing,
+    {{"user_id", UUIDOID}, {"submission_id", UUIDOID}, {"pull_ups", INT4OID}, {"approved_at", TIMESTAMPTZOID}}};
+}
+
+namespace best_counts {
+constinit pg::Table table{
+    "analytics", "best_counts", missing, {{"pull_ups", INT4OID}, {"members", INT4OID}}};
+}
+
 } // namespace lifeguard::club

@@ -107,4 +107,14 @@ enum : int { month_year, spent_dollars, updated_at };
 extern pg::Table table;
 } // namespace monthly_totals
 
+namespace best_submissions {
+enum : int { user_id, submission_id, pull_ups, approved_at };
+extern pg::Table table;
+} // namespace best_submissions
+
+namespace best_counts {
+enum : int { pull_ups, members };
+extern pg::Table table;
+} // namespace best_counts
+
 } // namespace lifeguard::club
