@@ -44,6 +44,11 @@ constexpr int may_not_look_past = sqlstate("LG311");
 constexpr int nothing_remembered = sqlstate("LG312");
 constexpr int no_such_finding = sqlstate("LG313");
 
+// audit
+constexpr int audit_unavailable = sqlstate("LG410");
+constexpr int not_audited = sqlstate("LG411");
+constexpr int invalid_row_key = sqlstate("LG412");
+
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");
 constexpr int pool_missing = sqlstate("LG102");
