@@ -31,10 +31,12 @@ COMMENT ON TABLE monitoring.audit_log IS
 'when, and in which transaction. at is the time of the change, not of its transaction. story names the table across renames. Partitioned by month (UTC): monitoring.maintain_audit(). '
 'Read by pg_monitor; by others through a grant and a policy. Only the rule writes.';
 
--- What has no month yet comes here; no row is ever refused for want of a partition. Partitions have their own indexes: one on the whole table
--- would be made anew when a dump attaches them, and stand in the way of theirs.
+-- What has no month yet comes here; no row is ever refused for want of a partition.
+-- Partitions have their own indexes by story and key: one on the whole table would be made anew when a dump attaches them, and stand in the way of
+-- theirs. While a month is written it has a light one, which costs hardly anything; an exact one when it is over.
 CREATE TABLE monitoring.audit_log_default PARTITION OF monitoring.audit_log DEFAULT;
-CREATE INDEX audit_log_default_row ON monitoring.audit_log_default (story, jsonb_hash(row_key));
+CREATE INDEX audit_log_default_recent ON monitoring.audit_log_default
+ USING brin (jsonb_hash_extended(row_key, uuid_hash_extended(story, 0)) int8_bloom_ops) WITH (pages_per_range = 64, autosummarize = on);
 COMMENT ON TABLE monitoring.audit_log_default IS
 'The audit log of months that have no partition yet; monitoring.maintain_audit() makes them and moves the rows.';
 
@@ -86,7 +88,8 @@ BEGIN
                    'INSERT INTO monitoring.%I SELECT * FROM gone', name) USING month, next;
     GET DIAGNOSTICS moved = ROW_COUNT;
   END IF;
-  EXECUTE format('CREATE INDEX %I ON monitoring.%I (story, jsonb_hash(row_key))', name || '_row', name);
+  EXECUTE format('CREATE INDEX %I ON monitoring.%I USING brin (jsonb_hash_extended(row_key, uuid_hash_extended(story, 0)) int8_bloom_ops) '
+                 'WITH (pages_per_range = 64, autosummarize = on)', name || '_recent', name);
   EXECUTE format('ALTER TABLE monitoring.audit_log ATTACH PARTITION monitoring.%I FOR VALUES FROM (%L) TO (%L)', name, month, next);
   RETURN moved;
 END $$;
@@ -124,6 +127,16 @@ BEGIN
   LOOP
     moved := moved + lifeguard.add_audit_partition(month);
     made := array_append(made, 'monitoring.audit_log_' || to_char(month, 'YYYY_MM'));
+  END LOOP;
+
+  -- months that are over: of the partitions made here, those that have the light index still
+  FOR part IN
+    SELECT c.relname AS name FROM lifeguard.audit_partitions() p JOIN pg_class c ON c.oid = p.partition
+     WHERE p.to_time <= present AND c.relnamespace = 'monitoring'::regnamespace
+       AND EXISTS (SELECT FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = c.oid AND i.relname = c.relname || '_recent')
+  LOOP
+    EXECUTE format('CREATE INDEX %I ON monitoring.%I (jsonb_hash_extended(row_key, uuid_hash_extended(story, 0)))', part.name || '_row', part.name);
+    EXECUTE format('DROP INDEX monitoring.%I', part.name || '_recent');
   END LOOP;
 END $$;
 COMMENT ON FUNCTION lifeguard.maintain_audit(timestamptz) IS
@@ -207,6 +220,7 @@ CREATE EVENT TRIGGER lifeguard_watch_partitions ON ddl_command_end WHEN TAG IN (
 CREATE FUNCTION monitoring.history_of(relation regclass, key jsonb)
 RETURNS TABLE (at timestamptz, operation text, changed_by uuid, database_role text, changes jsonb, relation_then text, transaction_id xid8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off   -- by the indexes, also where there are no statistics
 SET bytea_output = 'hex' SET datestyle = 'ISO' SET extra_float_digits = 1 SET intervalstyle = 'iso_8601' SET timezone = 'UTC' AS $$
 DECLARE
   its_story   uuid;
@@ -242,7 +256,8 @@ BEGIN
   END IF;
   IF ARRAY(SELECT jsonb_object_keys(key) ORDER BY 1) = ARRAY(SELECT unnest(key_columns) ORDER BY 1) THEN
     EXECUTE format('SELECT jsonb_build_object(%s)', list) INTO wanted USING key;   -- "7" and 7, in the type's own form
-  ELSIF NOT EXISTS (SELECT FROM monitoring.audit_log l WHERE l.story = its_story AND jsonb_hash(l.row_key) = jsonb_hash(key) AND l.row_key = key) THEN
+  ELSIF NOT EXISTS (SELECT FROM monitoring.audit_log l WHERE jsonb_hash_extended(l.row_key, uuid_hash_extended(l.story, 0)) = jsonb_hash_extended(key, uuid_hash_extended(its_story, 0))
+                                                           AND l.story = its_story AND l.row_key = key) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG412', MESSAGE = format('the key of table %s is %s, and its story has no row %s', relation, array_to_string(key_columns, ', '), key),
       DETAIL = jsonb_build_object('table', relation::text, 'columns', key_columns);
   END IF;
@@ -253,14 +268,16 @@ BEGIN
     UNION
     SELECT before.key, l.at
       FROM row_names n
-      JOIN monitoring.audit_log l ON l.story = its_story AND jsonb_hash(l.row_key) = jsonb_hash(n.key) AND l.row_key = n.key AND l.at <= n.until AND l.operation = 'UPDATE',
+      JOIN monitoring.audit_log l ON jsonb_hash_extended(l.row_key, uuid_hash_extended(l.story, 0)) = jsonb_hash_extended(n.key, uuid_hash_extended(its_story, 0))
+                                   AND l.story = its_story AND l.row_key = n.key AND l.at <= n.until AND l.operation = 'UPDATE',
            LATERAL (SELECT jsonb_object_agg(k.name, coalesce(l.old_values -> k.name, k.value)) FROM jsonb_each(l.row_key) AS k(name, value)) AS before(key)
      WHERE before.key <> n.key
   ), entries AS (
     SELECT DISTINCT ON (l.at, l.id) l.*
-      FROM row_names n JOIN monitoring.audit_log l ON l.story = its_story AND jsonb_hash(l.row_key) = jsonb_hash(n.key) AND l.row_key = n.key AND l.at <= n.until
+      FROM row_names n JOIN monitoring.audit_log l ON jsonb_hash_extended(l.row_key, uuid_hash_extended(l.story, 0)) = jsonb_hash_extended(n.key, uuid_hash_extended(its_story, 0))
+                                   AND l.story = its_story AND l.row_key = n.key AND l.at <= n.until
     UNION ALL
-    SELECT l.* FROM monitoring.audit_log l WHERE l.story = its_story AND jsonb_hash(l.row_key) IS NULL AND l.operation = 'TRUNCATE'
+    SELECT l.* FROM monitoring.audit_log l WHERE jsonb_hash_extended(l.row_key, uuid_hash_extended(l.story, 0)) IS NULL AND l.story = its_story AND l.operation = 'TRUNCATE'
   )
   SELECT e.at, e.operation, e.changed_by, e.database_role, c.changes, e.relation, e.transaction_id
     FROM entries e,

@@ -83,6 +83,20 @@ Bitmapset *key_of(Relation table) {
     return columns;
 }
 
+// Is the column generated from one of these? Then it says what they hold.
+bool tells_of(Relation table, const FormData_pg_attribute &attribute, const List *names) {
+    if (names == NIL || attribute.attgenerated == '\0')
+        return false;
+    Bitmapset *used = nullptr;
+    pull_varattnos(build_column_default(table, attribute.attnum), 1, &used);
+    for (int column = -1; (column = bms_next_member(used, column)) >= 0;) {
+        const int number = column + FirstLowInvalidHeapAttributeNumber;
+        if (number <= 0 || has_name(names, NameStr(TupleDescAttr(RelationGetDescr(table), number - 1)->attname)))
+            return true;
+    }
+    return false;
+}
+
 // Picks columns and sorts them.
 template <typename Wanted> Columns pick(const Rule &rule, Wanted wanted) {
     Columns picked = {0, static_cast<Column **>(palloc(sizeof(Column *) * Max(rule.count, 1)))};
@@ -110,8 +124,9 @@ void compile_columns(Rule &rule, Relation table, const List *only, const List *e
         column.name_text = CStringGetTextDatum(column.name);
         column.in_key = bms_is_member(attribute.attnum, key);
         column.watched = column.in_key || only == NIL || has_name(only, column.name);
-        column.kept = column.watched && !has_name(except, column.name);
-        if (column.in_key && has_name(except, column.name))
+        const bool left_out = has_name(except, column.name) || tells_of(table, attribute, except);
+        column.kept = column.watched && !left_out;
+        if (column.in_key && left_out)
             ereport(ERROR, (errcode(err::invalid_rule),
                             errmsg("audit: column \"%s\" of table %s is in the primary key, which names the row in the log",
                                    column.name, pg::table_name(table)),
