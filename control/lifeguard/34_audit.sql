@@ -217,6 +217,20 @@ CREATE EVENT TRIGGER lifeguard_watch_partitions ON ddl_command_end WHEN TAG IN (
 
 -- --- reading ---
 
+-- A type's input, and what a domain checks, would run as who reads: only the server's own.
+CREATE FUNCTION lifeguard.plain_type(type regtype, modifier int) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE below(type, modifier) AS (
+    SELECT type::oid, modifier
+    UNION ALL
+    SELECT t.typbasetype, t.typtypmod FROM below b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
+  )
+  SELECT CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype = 'b' THEN format_type(b.type, b.modifier) ELSE 'text' END
+    FROM below b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+$$;
+COMMENT ON FUNCTION lifeguard.plain_type(regtype, int) IS
+'The server''s own type that a type is, or is a domain over; text for others.';
+
 CREATE FUNCTION monitoring.history_of(relation regclass, key jsonb)
 RETURNS TABLE (at timestamptz, operation text, changed_by uuid, database_role text, changes jsonb, relation_then text, transaction_id xid8)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -241,7 +255,7 @@ BEGIN
       HINT = format('SELECT lifeguard.audit(%L); begins. What was kept under its name before: SELECT * FROM monitoring.audit_log WHERE relation = %L;', relation, relation);
   END IF;
 
-  SELECT array_agg(a.attname::text ORDER BY place), string_agg(format('%L, to_jsonb(($1 ->> %L)::%s)', a.attname, a.attname, format_type(a.atttypid, a.atttypmod)), ', ')
+  SELECT array_agg(a.attname::text ORDER BY place), string_agg(format('%L, to_jsonb(($1 ->> %L)::%s)', a.attname, a.attname, lifeguard.plain_type(a.atttypid, a.atttypmod)), ', ')
     INTO key_columns, list
     FROM pg_index i, unnest(i.indkey[:i.indnkeyatts - 1]) WITH ORDINALITY AS k(number, place)
     JOIN pg_attribute a ON a.attnum = k.number

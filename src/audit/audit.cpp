@@ -4,7 +4,7 @@
 #include "audit/audit.hpp"
 #include "audit/log.hpp"
 #include "audit/values.hpp"
-#include "rules/feature.hpp"
+#include "rules/compiled.hpp"
 
 namespace lifeguard::audit {
 
@@ -140,6 +140,42 @@ void compile_columns(Rule &rule, Relation table, const List *only, const List *e
     rule.kept = pick(rule, [](const Column &column) { return column.kept; });
 }
 
+// Does the table's trigger, of an older declaration than `ours`, name this story?
+bool is_told_by(HeapTuple trigger, TupleDesc columns, const rules::Compiled &ours, Oid function, const char *story) {
+    const auto *form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(trigger));
+    if (form->tgfoid != function || OidIsValid(form->tgparentid) || form->tgrelid == ours.declared_on ||
+        (OidIsValid(ours.declared_by) && form->oid > ours.declared_by))
+        return false;
+    bool isnull;
+    const Datum arguments = heap_getattr(trigger, Anum_pg_trigger_tgargs, columns, &isnull);
+    if (isnull)
+        return false;
+    const bytea *bytes = DatumGetByteaPP(arguments);
+    return std::string_view(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)).find(story) != std::string_view::npos;
+}
+
+// Reads the story, and refuses another table's: rows would get into its history.
+void read_story(Rule &rule, const rules::Compilation &compilation, const Definition &definition) {
+    const char *story = rules::required_text(compilation.table, definition, "story");
+    const char *problem = nullptr;
+    if (!pg::read_uuid(story, &rule.story) ||
+        strcmp(story, DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&rule.story)))) != 0)
+        problem = "is no UUID in its usual form";
+    const Oid function = rules::trigger_function(rules::Timing::after);
+    Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(triggers, InvalidOid, false, nullptr, 0, nullptr);
+    for (HeapTuple trigger; problem == nullptr && HeapTupleIsValid(trigger = systable_getnext(scan));)
+        if (is_told_by(trigger, RelationGetDescr(triggers), *compilation.compiled, function, story))
+            problem = "is another table's";
+    systable_endscan(scan);
+    table_close(triggers, AccessShareLock);
+    if (problem != nullptr)
+        ereport(ERROR, (errcode(err::invalid_rule),
+                        errmsg("audit: the story of table %s %s", pg::table_name(compilation.table), problem),
+                        errhint("lifeguard.audit() gives each table one of its own."),
+                        pg::errrule(compilation.table, "audit")));
+}
+
 // Compiles the rule; the last one declared holds.
 void *compile(rules::Compilation &compilation, const Definition *definitions, int count) {
     Rule *rule = nullptr;
@@ -148,11 +184,7 @@ void *compile(rules::Compilation &compilation, const Definition *definitions, in
             continue;
         Relation table = compilation.table;
         rule = static_cast<Rule *>(palloc0(sizeof(Rule)));
-        const char *story = rules::required_text(table, definitions[i], "story");
-        if (!pg::read_uuid(story, &rule->story))
-            ereport(ERROR, (errcode(err::invalid_rule),
-                            errmsg("audit: the story of table %s is no UUID", pg::table_name(table)),
-                            errhint("lifeguard.audit() makes one."), pg::errrule(table, "audit")));
+        read_story(*rule, compilation, definitions[i]);
         const List *only = names_under(table, definitions[i], "only");
         const List *except = names_under(table, definitions[i], "except");
         require_columns(compilation, only);
