@@ -15,8 +15,8 @@ TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name, bool before
         (before ? !TRIGGER_FIRED_BEFORE(data->tg_event)
                 : !TRIGGER_FIRED_AFTER(data->tg_event)))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("lifeguard.%s() is a trigger function for %s INSERT OR UPDATE, FOR EACH ROW", name,
-                               before ? "BEFORE" : "AFTER"),
+                        errmsg("lifeguard.%s() is a trigger function for %s, FOR EACH ROW", name,
+                               before ? "BEFORE INSERT OR UPDATE" : "AFTER INSERT, UPDATE OR DELETE"),
                         errhint("lifeguard's functions create its triggers; see lifeguard.create_lifecycle().")));
     return data;
 }
