@@ -131,6 +131,8 @@ SELECT new_values FROM books.look();
 UPDATE books.types SET n = 1.0, f = 0, jb = '[]', p = NULL;
 UPDATE books.types SET n = 1.00, f = '-0', jb = '{}', id = 2;
 SELECT row_key, old_values, new_values, changed_columns FROM books.look();
+UPDATE books.types SET j = '{"a": "\u0000"}';   -- json takes it, jsonb does not
+SELECT new_values FROM books.look();
 -- long values: a mark in place of what is too long; compared where they are stored
 CREATE TABLE books.long (id int PRIMARY KEY, body text, other text, data bytea, numbers int[]);
 SELECT lifeguard.audit('books.long');

@@ -4,7 +4,7 @@ CREATE FUNCTION lifeguard.after_truncate() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_after_truncate';
 COMMENT ON FUNCTION lifeguard.after_truncate() IS
 'Trigger function AFTER TRUNCATE, FOR EACH STATEMENT: does what the rules of the table''s AFTER ROW trigger say for it. Written by lifeguard''s own functions. '
-'Raises LG410, LG413.';
+'Raises what the rules raise.';
 
 -- --- the log ---
 
@@ -204,7 +204,7 @@ BEGIN
   FOR partition IN
     SELECT DISTINCT p.relid
       FROM pg_event_trigger_ddl_commands() c, pg_partition_tree(CASE WHEN c.classid = 'pg_class'::regclass THEN c.objid END) p
-      JOIN pg_class r ON r.oid = p.relid AND r.relkind IN ('r', 'p')
+      JOIN pg_class r ON r.oid = p.relid AND r.relkind IN ('r', 'p') AND has_table_privilege(r.oid, 'TRIGGER')
      WHERE EXISTS (SELECT FROM pg_partition_ancestors(p.relid) a JOIN pg_trigger t ON t.tgrelid = a.relid AND t.tgfoid = 'lifeguard.after_truncate()'::regprocedure)
        AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.relid AND t.tgfoid = 'lifeguard.after_truncate()'::regprocedure)
   LOOP

@@ -62,8 +62,7 @@ void require_columns(rules::Compilation &compilation, const List *names) {
                     (errcode(err::invalid_rule),
                      errmsg("audit: table %s has no column \"%s\"", pg::table_name(compilation.table), name),
                      errdetail_internal(
-                         "%s",
-                         pg::Detail().add("table", pg::table_name(compilation.table)).add("column", name).text()),
+                         "%s", pg::Detail().add("table", pg::table_name(compilation.table)).add("column", name).text()),
                      errhint("Was the column renamed? Then lifeguard.drop_audit(), rename, and declare it again."),
                      errtable(compilation.table)));
         compilation.columns = bms_add_member(compilation.columns, column);
@@ -127,10 +126,11 @@ void compile_columns(Rule &rule, Relation table, const List *only, const List *e
         const bool left_out = has_name(except, column.name) || tells_of(table, attribute, except);
         column.kept = column.watched && !left_out;
         if (column.in_key && left_out)
-            ereport(ERROR, (errcode(err::invalid_rule),
-                            errmsg("audit: column \"%s\" of table %s is in the primary key, which names the row in the log",
-                                   column.name, pg::table_name(table)),
-                            errhint("What must not be kept is no key."), pg::errrule(table, "audit")));
+            ereport(ERROR,
+                    (errcode(err::invalid_rule),
+                     errmsg("audit: column \"%s\" of table %s is in the primary key, which names the row in the log",
+                            column.name, pg::table_name(table)),
+                     errhint("What must not be kept is no key."), pg::errrule(table, "audit")));
         if (!column.watched)
             continue;
         prepare_value(column, attribute);
@@ -170,10 +170,12 @@ void read_story(Rule &rule, const rules::Compilation &compilation, const Definit
     systable_endscan(scan);
     table_close(triggers, AccessShareLock);
     if (problem != nullptr)
-        ereport(ERROR, (errcode(err::invalid_rule),
-                        errmsg("audit: the story of table %s %s", pg::table_name(compilation.table), problem),
-                        errhint("lifeguard.audit() gives each table one of its own."),
-                        pg::errrule(compilation.table, "audit")));
+        ereport(ERROR,
+                (errcode(err::invalid_rule),
+                 errmsg("audit: the story of table %s %s", pg::table_name(compilation.table), problem),
+                 errhint("lifeguard.audit() gives a table one of its own, after SELECT lifeguard.drop_audit('%s').",
+                         pg::table_name(compilation.table)),
+                 pg::errrule(compilation.table, "audit")));
 }
 
 // Compiles the rule; the last one declared holds.
@@ -291,10 +293,11 @@ void init() {
     DefineCustomIntVariable("lifeguard.audit_longest_value", "How long a value may be that is kept in the audit log.",
                             "In place of a longer one its length is kept.", &longest_value, 1024, 1, 64 * 1024,
                             PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("lifeguard.audit_retention", "How many months the audit log is kept, besides the present one.",
-                            nullptr, &retention, 24, 1, 1200, PGC_SUSET, 0, nullptr, nullptr, nullptr);
-    rules::register_feature({"audit", owns, compile, nullptr, nullptr, act, act_on_delete, act_on_truncate, nullptr, nullptr,
-                             nullptr});
+    DefineCustomIntVariable("lifeguard.audit_retention",
+                            "How many months the audit log is kept, besides the present one.", nullptr, &retention, 24,
+                            1, 1200, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+    rules::register_feature(
+        {"audit", owns, compile, nullptr, nullptr, act, act_on_delete, act_on_truncate, nullptr, nullptr, nullptr});
 }
 
 } // namespace lifeguard::audit

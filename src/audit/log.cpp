@@ -143,9 +143,11 @@ struct Target {
 
 // Raises that the log cannot take a row.
 [[noreturn]] void unavailable(const char *why) {
-    ereport(ERROR, (errcode(err::audit_unavailable), errmsg("monitoring.audit_log cannot take a row: %s", why),
-                    errhint("SELECT monitoring.maintain_audit(); makes partitions; the partition audit_log_default takes what has "
-                            "none. Without them nothing that is audited can be changed.")));
+    ereport(
+        ERROR,
+        (errcode(err::audit_unavailable), errmsg("monitoring.audit_log cannot take a row: %s", why),
+         errhint("SELECT monitoring.maintain_audit(); makes partitions; the partition audit_log_default takes what has "
+                 "none. Without them nothing that is audited can be changed.")));
     pg_unreachable();
 }
 
@@ -235,7 +237,8 @@ void store(Target &target, const Row *rows, int count) {
 
 // Stores all rows and empties the batch.
 void write(Batch &batch) {
-    const MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "lifeguard audit log", ALLOCSET_DEFAULT_SIZES);
+    const MemoryContext memory =
+        AllocSetContextCreate(CurrentMemoryContext, "lifeguard audit log", ALLOCSET_DEFAULT_SIZES);
     const MemoryContext home = MemoryContextSwitchTo(memory);
     Relation log = table_open(batch.log, RowExclusiveLock);
     Target target = {};

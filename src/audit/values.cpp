@@ -10,14 +10,10 @@ namespace {
 constexpr size_t longest_row = 64 * 1024 * 1024;
 
 // Settings that texts depend on, and what they are in the log.
-constexpr const char *settings[][2] = {{"bytea_output", "hex"},
-                                       {"datestyle", "ISO"},
-                                       {"extra_float_digits", "1"},
-                                       {"intervalstyle", "iso_8601"},
-                                       {"lc_monetary", "C"},
-                                       {"search_path", "pg_catalog, pg_temp"},
-                                       {"timezone", "UTC"},
-                                       {"xmlbinary", "base64"}};
+constexpr const char *settings[][2] = {{"bytea_output", "hex"},     {"datestyle", "ISO"},
+                                       {"extra_float_digits", "1"}, {"intervalstyle", "iso_8601"},
+                                       {"lc_monetary", "C"},        {"search_path", "pg_catalog, pg_temp"},
+                                       {"timezone", "UTC"},         {"xmlbinary", "base64"}};
 
 // The kind of a type that is no domain.
 Kind kind_of(Oid type) {
@@ -42,20 +38,22 @@ Kind kind_of(Oid type) {
     case TIMESTAMPOID:
     case TIMESTAMPTZOID:
         return Kind::moment;
-    case JSONBOID:
+    case JSONOID:
         return Kind::json;
+    case JSONBOID:
+        return Kind::jsonb;
     default:
-        return Kind::other;
+        return type_is_enum(type) ? Kind::label : Kind::other;
     }
 }
 
-// Is the text of this type the same under all settings? Of enums, of the frequent types but timestamptz, and of their
-// arrays.
+// Does to_jsonb() make the same of this type under all settings, without running anybody's code? Of some of the
+// server's own types and their arrays; a type of somebody's may have a cast to json.
 bool is_plain(Oid type) {
     const Oid element = get_base_element_type(type);
-    const Oid of = getBaseType(OidIsValid(element) ? element : type);
-    return of == OIDOID || of == NAMEOID || of == INETOID || of == JSONOID || type_is_enum(of) ||
-           (kind_of(of) != Kind::other && kind_of(of) != Kind::moment);
+    const Oid of = OidIsValid(element) ? element : type;
+    return of == OIDOID || of == NAMEOID || of == INETOID ||
+           (of < FirstNormalObjectId && kind_of(of) != Kind::other && kind_of(of) != Kind::moment);
 }
 
 // The settings, pinned when the first value needs it.
@@ -151,7 +149,21 @@ void set_value(JsonbValue *json, Column &column, Datum value, Pinned *pinned) {
         set_string(json, string, strlen(string));
         return;
     }
-    case Kind::json:
+    case Kind::label: {
+        const char *string = DatumGetCString(DirectFunctionCall1(enum_out, value));
+        set_string(json, string, strlen(string));
+        return;
+    }
+    case Kind::json: {
+        const text *string = DatumGetTextPP(value);
+        const auto length = static_cast<int>(VARSIZE_ANY_EXHDR(string));
+        if (pg::check_json(pnstrdup(VARDATA_ANY(string), length), length) == JSON_SUCCESS)
+            set_jsonb(json, DatumGetJsonbP(FunctionCall1(&column.to_jsonb, value)));
+        else // what json takes and jsonb does not: \u0000
+            set_string(json, VARDATA_ANY(string), length);
+        return;
+    }
+    case Kind::jsonb:
         set_jsonb(json, DatumGetJsonbP(value));
         return;
     case Kind::other:
@@ -193,7 +205,7 @@ void prepare_value(Column &column, const FormData_pg_attribute &attribute) {
     column.pins = !is_plain(column.type);
     column.by_value = attribute.attbyval;
     column.length = attribute.attlen;
-    if (column.kind != Kind::other)
+    if (column.kind != Kind::other && column.kind != Kind::json)
         return;
     fmgr_info(F_TO_JSONB, &column.to_jsonb);
     Const *argument = makeNullConst(attribute.atttypid, attribute.atttypmod, attribute.attcollation);

@@ -6,7 +6,7 @@
 namespace lifeguard::audit {
 
 // How a column's value becomes JSON: the frequent types without a call, the others by to_jsonb().
-enum class Kind : uint8 { boolean, int2, int4, int8, numeric, text, uuid, moment, json, other };
+enum class Kind : uint8 { boolean, int2, int4, int8, numeric, text, uuid, moment, label, json, jsonb, other };
 
 // A column of an audited table.
 struct Column {
@@ -20,7 +20,7 @@ struct Column {
     bool by_value;
     int16 length;
     Kind kind;
-    bool pins; // its text depends on settings
+    bool pins; // its text depends on settings, or is made by somebody's code
     Oid type;  // below domains
     FmgrInfo to_jsonb;
 };

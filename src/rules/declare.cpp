@@ -164,14 +164,16 @@ const char *truncate_trigger(Relation table) {
     return nullptr;
 }
 
-// Gives a table, and all partitions, which a statement trigger does not reach, the trigger for TRUNCATE, or takes it away.
+// Gives a table, and all partitions, which a statement trigger does not reach, the trigger for TRUNCATE, or takes it
+// away.
 void keep_truncate_triggers(Oid table, bool wanted) {
     const bool is_partitioned = get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE;
     ListCell *cell;
-    foreach (cell, is_partitioned ? find_all_inheritors(table, ShareRowExclusiveLock, nullptr) : list_make1_oid(table)) {
+    foreach (cell,
+             is_partitioned ? find_all_inheritors(table, ShareRowExclusiveLock, nullptr) : list_make1_oid(table)) {
         Relation relation = relation_open(lfirst_oid(cell), NoLock);
-        const bool is_table = relation->rd_rel->relkind == RELKIND_RELATION ||
-                              relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+        const bool is_table =
+            relation->rd_rel->relkind == RELKIND_RELATION || relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
         const char *existing = truncate_trigger(relation);
         const char *name = pg::table_name(relation);
         relation_close(relation, NoLock);

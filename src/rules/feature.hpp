@@ -67,9 +67,9 @@ struct Compilation {
 };
 
 // A kind of rule, or several that work together. `compile` gets every definition of the trigger and takes its own
-// kinds; it returns nullptr when none is there. Steps not needed are nullptr. `act` is asked for rows that were inserted
-// or updated; those that were deleted, which have no `after`, and a table that was emptied, which has no row, have steps of
-// their own.
+// kinds; it returns nullptr when none is there. Steps not needed are nullptr. `act` is asked for rows that were
+// inserted or updated; those that were deleted, which have no `after`, and a table that was emptied, which has no row,
+// have steps of their own.
 struct Feature {
     const char *name;
     bool (*owns)(const char *kind, Timing timing);

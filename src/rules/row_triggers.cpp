@@ -12,8 +12,7 @@ namespace {
 TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name, bool before) {
     auto *data = CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData *>(fcinfo->context) : nullptr;
     if (data == nullptr || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
-        (before ? !TRIGGER_FIRED_BEFORE(data->tg_event)
-                : !TRIGGER_FIRED_AFTER(data->tg_event)))
+        (before ? !TRIGGER_FIRED_BEFORE(data->tg_event) : !TRIGGER_FIRED_AFTER(data->tg_event)))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("lifeguard.%s() is a trigger function for %s, FOR EACH ROW", name,
                                before ? "BEFORE INSERT OR UPDATE" : "AFTER INSERT, UPDATE OR DELETE"),
@@ -66,8 +65,8 @@ auto step_after(TriggerEvent event) {
                                               : &Feature::act;
 }
 
-// Runs one of the triggers, with the rules that `carrier` carries, as the owner of the table that declares the rules, with the nesting known. What it
-// changes is put back on every way out.
+// Runs one of the triggers, with the rules that `carrier` carries, as the owner of the table that declares the rules,
+// with the nesting known. What it changes is put back on every way out.
 HeapTuple fire(TriggerData *data, Timing timing, const Trigger &carrier) {
     HeapTuple volatile row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
     if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
@@ -161,8 +160,8 @@ LG_FUNCTION(lifeguard_after_row) {
     return PointerGetDatum(nullptr);
 }
 
-// lifeguard.after_truncate(): the statement trigger of a table whose AFTER trigger has rules for TRUNCATE. It carries none
-// itself; without that trigger, as in a partition that was detached, there is nothing to do.
+// lifeguard.after_truncate(): the statement trigger of a table whose AFTER trigger has rules for TRUNCATE. It carries
+// none itself; without that trigger, as in a partition that was detached, there is nothing to do.
 LG_FUNCTION(lifeguard_after_truncate) {
     using namespace lifeguard::rules;
     auto *data = CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData *>(fcinfo->context) : nullptr;

@@ -182,16 +182,34 @@ RESET ROLE;
 CREATE CAST (market.bait AS json) WITH FUNCTION market.bait_to_json(market.bait);
 SET ROLE audit_owner;
 CREATE FUNCTION market.checked(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM market.note(); RETURN true; END $$;
+CREATE TYPE market.baited AS (b market.bait);
 CREATE DOMAIN market.checked_int AS int CHECK (market.checked(value));
-CREATE TABLE market.trap (id market.checked_int PRIMARY KEY, b market.bait);
+CREATE TABLE market.trap (id market.checked_int PRIMARY KEY, b market.bait, c market.baited);
 SELECT lifeguard.audit('market.trap');
 RESET ROLE;
-INSERT INTO market.trap VALUES (1, 'a');
+INSERT INTO market.trap VALUES (1, 'a', ROW('a'));
 TRUNCATE public.gained;
 UPDATE market.trap SET b = 'b';
+SELECT is_empty('SELECT * FROM public.gained', 'a label needs no code of his');
+UPDATE market.trap SET c = ROW('b');
 SELECT set_eq('SELECT DISTINCT who FROM public.gained', $$VALUES ('audit_owner')$$, 'what his types run, when a superuser changes his table, runs as he');
+SET ROLE audit_owner;
+CREATE OR REPLACE FUNCTION market.bait_to_json(market.bait) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RETURN to_json(length('bait'::text)); END $$;
+RESET ROLE;
+CREATE SCHEMA lure AUTHORIZATION audit_clerk;
+GRANT USAGE ON SCHEMA lure TO PUBLIC;
+GRANT INSERT, SELECT, UPDATE ON market.trap TO audit_clerk;
+REVOKE audit_owner FROM audit_clerk;
+GRANT USAGE ON SCHEMA market TO audit_clerk;
+SET ROLE audit_clerk;
+CREATE FUNCTION lure.length(text) RETURNS int LANGUAGE sql AS $$ INSERT INTO public.gained VALUES ('lured ' || current_user); SELECT 1 $$;
+SET search_path = lure, pg_catalog, public;
+UPDATE market.trap SET c = ROW('a');
+SET search_path = public;
+RESET ROLE;
+SELECT is_empty($$SELECT * FROM public.gained WHERE who LIKE 'lured%'$$, 'who calls does not lend his search_path to what the owner''s types run');
 TRUNCATE public.gained;
-SELECT is(count(*), 2::bigint, 'a superuser reads the story of his row') FROM monitoring.history_of('market.trap', '{"id": 1}');
+SELECT is(count(*), 4::bigint, 'a superuser reads the story of his row') FROM monitoring.history_of('market.trap', '{"id": 1}');
 SELECT is_empty('SELECT * FROM public.gained', 'which runs nothing of his');
 -- another table's story is not his to continue
 SET ROLE audit_owner;
@@ -215,7 +233,8 @@ CREATE TYPE market.broken AS ENUM ('a');
 RESET ROLE;
 CREATE FUNCTION market.broken_to_json(market.broken) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no json'; END $$;
 CREATE CAST (market.broken AS json) WITH FUNCTION market.broken_to_json(market.broken);
-ALTER TABLE market.vault ADD COLUMN b market.broken;
+CREATE TYPE market.pair AS (b market.broken);
+ALTER TABLE market.vault ADD COLUMN b market.pair;
 SELECT lifeguard.audit('market.vault', NULL, '{secret}');
 CREATE FUNCTION pg_temp.said(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -227,7 +246,7 @@ EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   RETURN concat_ws(' ', message, nullif(detail, ''), nullif(hint, ''));
 END $$;
-PREPARE fill(text) AS INSERT INTO market.vault VALUES (1, $1, 1, 'a');
+PREPARE fill(text) AS INSERT INTO market.vault VALUES (1, $1, 1, ROW('a'));
 SELECT is(pg_temp.said($$EXECUTE fill('hunter2')$$), 'no json', 'a value that does not become JSON fails the statement, without the secret');
 
 SELECT lives_ok($$INSERT INTO market.vault VALUES (2, 'hunter2', 1, NULL)$$, 'NULL has no form to fail');
@@ -236,7 +255,7 @@ SELECT is(count(*), 0::bigint, 'no secret in the log') FROM monitoring.audit_log
 DROP EXTENSION lifeguard CASCADE;
 SELECT is(to_regclass('monitoring.audit_log'), NULL, 'the log goes with the extension');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'monitoring'::regnamespace$$, 'and its partitions');
-DROP SCHEMA market CASCADE;
+DROP SCHEMA market, lure CASCADE;
 DROP TABLE public.gained;
 ALTER DEFAULT PRIVILEGES IN SCHEMA monitoring REVOKE ALL ON TABLES FROM audit_clerk, PUBLIC;
 DROP ROLE audit_owner, audit_clerk, audit_reader, audit_admin;
