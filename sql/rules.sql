@@ -290,7 +290,7 @@ ALTER TRIGGER lifeguard_before ON works.jobs RENAME TO a_first;
 SELECT lifeguard.add_transition('works.jobs', 'open', 'done');
 SELECT tgname, rule FROM pg_trigger t JOIN lifeguard.rules r ON r.relation = t.tgrelid;
 SELECT lifeguard.forget('works.jobs');
--- the functions are row triggers for INSERT and UPDATE and nothing else
+-- the functions are row triggers and nothing else; AFTER DELETE too wants rules that work
 SELECT lifeguard.before_row();
 CREATE TRIGGER wrong AFTER DELETE ON works.jobs FOR EACH ROW
   EXECUTE FUNCTION lifeguard.after_row('{"kind": "lifecycle", "column": "state", "initial": ["open"]}', '{"kind": "history"}');

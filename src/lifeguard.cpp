@@ -1,6 +1,7 @@
 // The module: what the server looks for when it loads the library, and the list of features.
 #include "pg/server.hpp"
 
+#include "audit/audit.hpp"
 #include "club/init.hpp"
 #include "guards/protected_columns.hpp"
 #include "guards/updated_at.hpp"
@@ -18,6 +19,7 @@ PGDLLEXPORT void _PG_init(void) {
     lifeguard::journal::init();
     lifeguard::identity::init();
     lifeguard::rules::init();
+    lifeguard::audit::init(); // a change is told before what a lifecycle's actions make of it
     lifeguard::lifecycle::init();
     lifeguard::guards::init_protected_columns();
     lifeguard::guards::init_updated_at();

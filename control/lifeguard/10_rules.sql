@@ -13,7 +13,7 @@ COMMENT ON FUNCTION lifeguard.before_row() IS
 CREATE FUNCTION lifeguard.after_row() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_after_row';
 COMMENT ON FUNCTION lifeguard.after_row() IS
-'Trigger function AFTER INSERT OR UPDATE, FOR EACH ROW: runs the actions in its arguments, in the order declared. '
+'Trigger function AFTER INSERT, UPDATE OR DELETE, FOR EACH ROW: does what the rules in its arguments say of a row that was changed, actions in the order declared. '
 'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG013, LG014, and what an action raises.';
 
 CREATE FUNCTION lifeguard.get_rules(relation regclass, timing text) RETURNS text[]

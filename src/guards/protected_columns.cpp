@@ -329,7 +329,8 @@ uint32 signature(void *rules, TupleTableSlot *row) {
 } // namespace
 
 void init_protected_columns() {
-    rules::register_feature({"protect_columns", owns, compile, refuse, nullptr, nullptr, nullptr, signature, nullptr});
+    rules::register_feature(
+        {"protect_columns", owns, compile, refuse, nullptr, nullptr, nullptr, nullptr, nullptr, signature, nullptr});
 }
 
 } // namespace lifeguard::guards

@@ -42,7 +42,8 @@ static void set(void *rules, rules::RowChange &change) {
 }
 
 void init_updated_at() {
-    rules::register_feature({"keep_updated_at", owns, compile, nullptr, set, nullptr, nullptr, nullptr, nullptr});
+    rules::register_feature(
+        {"keep_updated_at", owns, compile, nullptr, set, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr});
 }
 
 } // namespace lifeguard::guards

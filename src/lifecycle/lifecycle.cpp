@@ -129,7 +129,8 @@ static void agree(Relation table, void *before, void *after) {
 }
 
 void init() {
-    rules::register_feature({"lifecycle", owns, compile, refuse_row, set, act, lost_by_move, signature, agree});
+    rules::register_feature(
+        {"lifecycle", owns, compile, refuse_row, set, act, nullptr, nullptr, lost_by_move, signature, agree});
     rules::on_batch_failure(keep_batch_failure);
 }
 

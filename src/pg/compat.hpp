@@ -67,6 +67,24 @@ inline void end_index_inserts([[maybe_unused]] Relation index, [[maybe_unused]] 
 #endif
 }
 
+// Makes the index entries of a row that was just stored.
+inline void insert_index_entries(ResultRelInfo *table, TupleTableSlot *row, EState *executor) {
+#if PG_VERSION_NUM >= 160000
+    list_free(ExecInsertIndexTuples(table, row, executor, false, false, nullptr, NIL, false));
+#else
+    list_free(ExecInsertIndexTuples(table, row, executor, false, false, nullptr, NIL));
+#endif
+}
+
+// Is the column in the stored row? 18 has generated columns that are not.
+inline bool is_stored([[maybe_unused]] const FormData_pg_attribute &column) {
+#if PG_VERSION_NUM >= 180000
+    return column.attgenerated != ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+    return true;
+#endif
+}
+
 // Readies the rechecking of rows that others change meanwhile, for a state without a plan.
 inline void init_recheck(EPQState *recheck, EState *executor) {
 #if PG_VERSION_NUM >= 160000

@@ -49,6 +49,11 @@ constexpr int invalid_check = sqlstate("LG401");
 constexpr int no_such_check = sqlstate("LG402");
 constexpr int check_within_check = sqlstate("LG403");
 
+// audit
+constexpr int audit_unavailable = sqlstate("LG410");
+constexpr int not_audited = sqlstate("LG411");
+constexpr int invalid_row_key = sqlstate("LG412");
+
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");
 constexpr int pool_missing = sqlstate("LG102");

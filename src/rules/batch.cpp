@@ -92,10 +92,9 @@ MemoryContext batch_context() {
     return current_statement->memory;
 }
 
-void *statement_batch(FunctionCallInfo call, const BatchKind &kind) {
-    const bool is_action =
-        current_frame != nullptr && current_frame->call != nullptr && call->flinfo->fn_expr == current_frame->call;
-    if (!is_action || current_statement == nullptr || current_statement->transaction != GetCurrentSubTransactionId())
+void *rule_batch(const BatchKind &kind) {
+    if (current_frame == nullptr || current_statement == nullptr ||
+        current_statement->transaction != GetCurrentSubTransactionId())
         return nullptr;
     Statement &statement = *current_statement;
     for (int i = 0; i < statement.count; i++)
@@ -107,6 +106,12 @@ void *statement_batch(FunctionCallInfo call, const BatchKind &kind) {
     work = Work{&kind, current_frame->owner, MemoryContextAllocZero(batch_context(), kind.size),
                 MemoryContextStrdup(batch_context(), current_frame->table)};
     return work.batch;
+}
+
+void *statement_batch(FunctionCallInfo call, const BatchKind &kind) {
+    const bool is_action =
+        current_frame != nullptr && current_frame->call != nullptr && call->flinfo->fn_expr == current_frame->call;
+    return is_action ? rule_batch(kind) : nullptr;
 }
 
 void on_batch_failure(void (*tell)(const BatchFailure &failure)) {

@@ -17,6 +17,11 @@ struct BatchKind {
 // nullptr when this call is not one: the caller does its work now. Memory for entries: batch_context().
 void *statement_batch(FunctionCallInfo call, const BatchKind &kind);
 
+// The running statement's batch of this kind, for a rule that acts itself; nullptr where nothing comes at the end
+// (COPY, a subtransaction within the statement, a library that was loaded in the middle of it): the rule does its work
+// now.
+void *rule_batch(const BatchKind &kind);
+
 // Memory that lives until the running statement's batches are flushed.
 MemoryContext batch_context();
 

@@ -188,7 +188,7 @@ Compiled *compile(Relation table, Oid trigger, Timing timing, char **arguments, 
     compile_features(compilation, arguments, count);
     AtEOXact_GUC(false, level);
     pg::leave_owner(caller);
-    compiled->follows_moves = compilation.on_delete && table->rd_rel->relispartition;
+    compiled->follows_moves = timing == Timing::before && compilation.on_delete && table->rd_rel->relispartition;
 
     compiled->expressions = CreateStandaloneExprContext();
     compiled->no_row = MakeSingleTupleTableSlot(CreateTupleDescCopyConstr(RelationGetDescr(table)), &TTSOpsVirtual);
@@ -205,9 +205,17 @@ void discard(Compiled *compiled) {
     MemoryContextDelete(compiled->memory);
 }
 
-Oid trigger_function(Timing timing) {
-    const char *name = timing == Timing::before ? "before_row" : "after_row";
+// The OID of one of our trigger functions.
+static Oid function_named(const char *name) {
     return LookupFuncName(list_make2(makeString(pstrdup("lifeguard")), makeString(pstrdup(name))), 0, nullptr, false);
+}
+
+Oid trigger_function(Timing timing) {
+    return function_named(timing == Timing::before ? "before_row" : "after_row");
+}
+
+Oid truncate_function() {
+    return function_named("after_truncate");
 }
 
 const Trigger *find_trigger(Relation table, Timing timing) {

@@ -28,6 +28,9 @@ const Trigger *find_trigger(Relation table, Timing timing);
 // The OID of lifeguard.before_row or lifeguard.after_row.
 Oid trigger_function(Timing timing);
 
+// The OID of lifeguard.after_truncate.
+Oid truncate_function();
+
 // True while lifeguard's own functions write a trigger.
 extern bool declaring;
 

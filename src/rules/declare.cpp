@@ -117,6 +117,8 @@ void execute(const char *command) {
 const char *column_list(Relation table, const Compilation &compilation) {
     StringInfoData list;
     initStringInfo(&list);
+    if (compilation.on_any_column)
+        return "";
     for (int column = -1; (column = bms_next_member(compilation.watched, column)) >= 0;)
         appendStringInfo(&list, "%s%s", list.len == 0 ? " OF " : ", ",
                          quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(table), column - 1)->attname)));
@@ -150,6 +152,38 @@ const char *create_command(Relation table, Timing timing, const char *name, cons
         appendStringInfo(&command, "%s%s", i == 0 ? "" : ", ", quote_literal_cstr(arguments[i]));
     appendStringInfoChar(&command, ')');
     return command.data;
+}
+
+// The name of the table's trigger for TRUNCATE, or nullptr.
+const char *truncate_trigger(Relation table) {
+    const Oid function = truncate_function();
+    const TriggerDesc *triggers = table->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+        if (triggers->triggers[i].tgfoid == function)
+            return pstrdup(triggers->triggers[i].tgname);
+    return nullptr;
+}
+
+// Gives a table, and all partitions, which a statement trigger does not reach, the trigger for TRUNCATE, or takes it
+// away.
+void keep_truncate_triggers(Oid table, bool wanted) {
+    const bool is_partitioned = get_rel_relkind(table) == RELKIND_PARTITIONED_TABLE;
+    ListCell *cell;
+    foreach (cell,
+             is_partitioned ? find_all_inheritors(table, ShareRowExclusiveLock, nullptr) : list_make1_oid(table)) {
+        Relation relation = relation_open(lfirst_oid(cell), NoLock);
+        const bool is_table =
+            relation->rd_rel->relkind == RELKIND_RELATION || relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+        const char *existing = truncate_trigger(relation);
+        const char *name = pg::table_name(relation);
+        relation_close(relation, NoLock);
+        if (!is_table || wanted == (existing != nullptr))
+            continue;
+        execute(wanted ? psprintf("CREATE TRIGGER lifeguard_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE "
+                                  "FUNCTION lifeguard.after_truncate()",
+                                  name)
+                       : psprintf("DROP TRIGGER %s ON %s", quote_identifier(existing), name));
+    }
 }
 
 // The rules of an array argument as C strings; NULL elements are refused.
@@ -196,6 +230,7 @@ void replace_rules(Relation table, Timing timing, char **arguments, int count) {
     Compilation compilation = {};
     check_change(table, timing, arguments, count, compilation);
     const char *on = pg::table_name(table);
+    const Oid id = RelationGetRelid(table);
     const char *command = count > 0 ? create_command(table, timing, name, compilation, arguments, count)
                                     : psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), on);
     relation_close(table, NoLock);
@@ -203,6 +238,8 @@ void replace_rules(Relation table, Timing timing, char **arguments, int count) {
         execute(command);
     if (count > 0 && disabled)
         execute(psprintf("ALTER TABLE %s DISABLE TRIGGER %s", on, quote_identifier(name)));
+    if (timing == Timing::after)
+        keep_truncate_triggers(id, compilation.on_truncate);
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // What a kind of rule is to the engine. A feature brings three steps, run for every row in this order over all
-// features: refuse (raise), set (columns of the new row), act (after the row is stored).
+// features: refuse (raise), set (columns of the new row), act (after the row is stored or gone).
 #pragma once
 
 #include "pg/server.hpp"
@@ -56,7 +56,9 @@ struct Compilation {
     Compiled *compiled;
     bool on_insert; // events the trigger must fire on
     bool on_update;
-    bool on_delete;     // asked for on partitioned tables, to see rows leave
+    bool on_delete;     // BEFORE: asked for on partitioned tables, to see rows leave
+    bool on_truncate;   // AFTER: brings a statement trigger beside the two
+    bool on_any_column; // an AFTER trigger that sees every UPDATE, whatever is watched
     Bitmapset *watched; // columns (attribute numbers) whose change matters to an AFTER trigger
     Bitmapset *columns; // columns that must not be dropped behind the rules
     Bitmapset *set;     // columns that rules set ...
@@ -65,7 +67,9 @@ struct Compilation {
 };
 
 // A kind of rule, or several that work together. `compile` gets every definition of the trigger and takes its own
-// kinds; it returns nullptr when none is there. Steps not needed are nullptr.
+// kinds; it returns nullptr when none is there. Steps not needed are nullptr. `act` is asked for rows that were
+// inserted or updated; those that were deleted, which have no `after`, and a table that was emptied, which has no row,
+// have steps of their own.
 struct Feature {
     const char *name;
     bool (*owns)(const char *kind, Timing timing);
@@ -73,6 +77,8 @@ struct Feature {
     void (*refuse)(void *rules, RowChange &change);
     void (*set)(void *rules, RowChange &change);
     void (*act)(void *rules, RowChange &change);
+    void (*act_on_delete)(void *rules, RowChange &change);
+    void (*act_on_truncate)(void *rules, RowChange &change);
     // What would be lost if this row left its partition, whose AFTER UPDATE then never comes; nullptr for nothing.
     const char *(*lost_by_move)(void *before, void *after, const RowChange &change);
     // A number for what is checked of a row: the half of a move that arrives must have the same as the half that left.

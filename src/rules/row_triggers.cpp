@@ -12,11 +12,10 @@ namespace {
 TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name, bool before) {
     auto *data = CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData *>(fcinfo->context) : nullptr;
     if (data == nullptr || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
-        (before ? !TRIGGER_FIRED_BEFORE(data->tg_event)
-                : !TRIGGER_FIRED_AFTER(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event)))
+        (before ? !TRIGGER_FIRED_BEFORE(data->tg_event) : !TRIGGER_FIRED_AFTER(data->tg_event)))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("lifeguard.%s() is a trigger function for %s INSERT OR UPDATE, FOR EACH ROW", name,
-                               before ? "BEFORE" : "AFTER"),
+                        errmsg("lifeguard.%s() is a trigger function for %s, FOR EACH ROW", name,
+                               before ? "BEFORE INSERT OR UPDATE" : "AFTER INSERT, UPDATE OR DELETE"),
                         errhint("lifeguard's functions create its triggers; see lifeguard.create_lifecycle().")));
     return data;
 }
@@ -24,12 +23,13 @@ TriggerData *trigger_data(FunctionCallInfo fcinfo, const char *name, bool before
 // Fills in the row as the rules see it.
 RowChange row_change(const TriggerData &data, const Compiled &rules, Oid caller) {
     const bool insert = TRIGGER_FIRED_BY_INSERT(data.tg_event);
+    const bool update = TRIGGER_FIRED_BY_UPDATE(data.tg_event);
     RowChange change = {};
     change.compiled = &rules;
     change.table = data.tg_relation;
     change.insert = insert;
-    change.before = insert ? rules.no_row : data.tg_trigslot;
-    change.after = insert ? data.tg_trigslot : data.tg_newslot;
+    change.before = update || TRIGGER_FIRED_BY_DELETE(data.tg_event) ? data.tg_trigslot : rules.no_row;
+    change.after = insert ? data.tg_trigslot : update ? data.tg_newslot : rules.no_row;
     change.named = data.tg_updatedcols;
     change.caller = caller;
     return change;
@@ -58,13 +58,20 @@ HeapTuple before_row(const TriggerData &data, const Compiled &rules, Oid caller)
                                      change.set_values, change.set_nulls);
 }
 
-// Runs one of the two triggers as the owner of the table that declares the rules, with the nesting known. What it
-// changes is put back on every way out.
-HeapTuple fire(TriggerData *data, Timing timing) {
+// The step for what an AFTER trigger is told.
+auto step_after(TriggerEvent event) {
+    return TRIGGER_FIRED_BY_DELETE(event)     ? &Feature::act_on_delete
+           : TRIGGER_FIRED_BY_TRUNCATE(event) ? &Feature::act_on_truncate
+                                              : &Feature::act;
+}
+
+// Runs one of the triggers, with the rules that `carrier` carries, as the owner of the table that declares the rules,
+// with the nesting known. What it changes is put back on every way out.
+HeapTuple fire(TriggerData *data, Timing timing, const Trigger &carrier) {
     HeapTuple volatile row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
     if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
         return row; // also for a trigger somebody made ENABLE ALWAYS: replicated rows were checked at their origin
-    if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
+    if (timing == Timing::before && TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
         note_delete(*data);
         return row;
     }
@@ -79,7 +86,7 @@ HeapTuple fire(TriggerData *data, Timing timing) {
     PG_TRY();
     {
         current_frame = &frame;
-        Compiled *found = compiled_rules(data->tg_relation, *data->tg_trigger, timing);
+        Compiled *found = compiled_rules(data->tg_relation, carrier, timing);
         rules = found;
         found->in_use = true;
         frame.table = found->name;
@@ -91,7 +98,7 @@ HeapTuple fire(TriggerData *data, Timing timing) {
             row = before_row(*data, *found, caller.role);
         } else {
             RowChange change = row_change(*data, *found, caller.role);
-            run(&Feature::act, change);
+            run(step_after(data->tg_event), change);
         }
     }
     PG_FINALLY();
@@ -141,12 +148,30 @@ void set_column(RowChange &change, AttrNumber column, Datum value, bool isnull) 
 // lifeguard.before_row(): the BEFORE ROW trigger of a table with rules.
 LG_FUNCTION(lifeguard_before_row) {
     using namespace lifeguard::rules;
-    return PointerGetDatum(fire(trigger_data(fcinfo, "before_row", true), Timing::before));
+    TriggerData *data = trigger_data(fcinfo, "before_row", true);
+    return PointerGetDatum(fire(data, Timing::before, *data->tg_trigger));
 }
 
 // lifeguard.after_row(): the AFTER ROW trigger of a table with rules.
 LG_FUNCTION(lifeguard_after_row) {
     using namespace lifeguard::rules;
-    fire(trigger_data(fcinfo, "after_row", false), Timing::after);
+    TriggerData *data = trigger_data(fcinfo, "after_row", false);
+    fire(data, Timing::after, *data->tg_trigger);
+    return PointerGetDatum(nullptr);
+}
+
+// lifeguard.after_truncate(): the statement trigger of a table whose AFTER trigger has rules for TRUNCATE. It carries
+// none itself; without that trigger, as in a partition that was detached, there is nothing to do.
+LG_FUNCTION(lifeguard_after_truncate) {
+    using namespace lifeguard::rules;
+    auto *data = CALLED_AS_TRIGGER(fcinfo) ? reinterpret_cast<TriggerData *>(fcinfo->context) : nullptr;
+    if (data == nullptr || !TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
+        !TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("lifeguard.after_truncate() is a trigger function for AFTER TRUNCATE"),
+                        errhint("lifeguard's functions create its triggers; see lifeguard.audit().")));
+    const Trigger *carrier = find_trigger(data->tg_relation, Timing::after);
+    if (carrier != nullptr)
+        fire(data, Timing::after, *carrier);
     return PointerGetDatum(nullptr);
 }
