@@ -89,7 +89,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   UNION ALL
   SELECT k.object, format('the triggers of the foreign key %s are disabled: it does not hold', k.object),
          jsonb_build_object('table', k.relation::regclass::text, 'constraint', k.name,
-                            'remedy', (SELECT string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname), ' ') FROM pg_trigger t WHERE t.tgconstraint = k.key AND t.tgenabled <> 'O')), 'critical'
+                            'remedy', (SELECT string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname), ' ') FROM pg_constraint part JOIN pg_trigger t ON t.tgconstraint = part.oid WHERE k.key IN (part.oid, part.conparentid) AND t.tgenabled <> 'O')), 'critical'
     FROM lifeguard.application_keys k WHERE k.disabled
 $$;
 

@@ -21,7 +21,7 @@ COMMENT ON FUNCTION lifeguard.reader_of_both(regclass, regclass) IS
 CREATE VIEW lifeguard.application_keys AS
 SELECT k.oid AS key, k.conname AS name, format('%I on %s', k.conname, k.conrelid::regclass) AS object, k.conrelid AS relation, k.confrelid AS parent, k.conkey, k.convalidated AS validated,
        child.kind AS kind, p.relkind AS parent_kind, k.conpfeqop, k.confkey, k.confmatchtype = 'f' AS match_full,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O') AS disabled,
+       EXISTS (SELECT FROM pg_constraint part JOIN pg_trigger t ON t.tgconstraint = part.oid WHERE k.oid IN (part.oid, part.conparentid) AND t.tgenabled <> 'O') AS disabled,
        (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.place) FROM unnest(k.conkey) WITH ORDINALITY AS u(number, place)
           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number) AS columns
   FROM pg_constraint k
