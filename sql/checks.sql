@@ -129,6 +129,7 @@ SELECT monitoring.add_check('within', 'failing', 'warning', 'check_within()', 'd
 DROP FUNCTION check_gone(), check_changed();
 CREATE FUNCTION check_changed() RETURNS TABLE (object int, message date, details json, severity name) LANGUAGE sql AS $$ VALUES (1, '2026-01-02'::date, '{"b": 1,  "a": 2}'::json, 'critical'::name) $$;
 SELECT * FROM last_run('failing');
+SELECT remedy FROM monitoring.check_results WHERE name = 'gone';
 SELECT monitoring.drop_check(name) FROM monitoring.checks WHERE category = 'failing';
 
 -- a check changes nothing ------------------------------------------------------------------------------------------------------------

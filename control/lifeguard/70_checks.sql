@@ -181,7 +181,7 @@ BEGIN
     SELECT * FROM found
     UNION ALL
     SELECT called, ("check").severity,
-           e.details || jsonb_build_object('failed', true, 'remedy', CASE e.outcome WHEN 'failed' THEN format('SELECT * FROM %s;', called)
+           e.details || jsonb_build_object('failed', true, 'remedy', CASE WHEN to_regprocedure(called) IS NULL THEN format('SELECT monitoring.drop_check(%L);', ("check").name) WHEN e.outcome = 'failed' THEN format('SELECT * FROM %s;', called)
              ELSE format('UPDATE monitoring.checks SET time_limit = %L WHERE name = %L;', make_interval(secs => time_limit / 200.0), ("check").name) END),
            CASE e.outcome WHEN 'failed' THEN format('the check %s failed: %s', ("check").name, left(e.message, 2000))
                           ELSE format('the check %s ran out of time (%s ms)', ("check").name, time_limit) END
@@ -193,16 +193,14 @@ BEGIN
     DO UPDATE SET severity = excluded.severity, message = excluded.message, details = excluded.details, last_run = excluded.last_run, last_seen_at = excluded.last_seen_at
     RETURNING k.first_run
   )
-  SELECT coalesce(min(r.severity), 'healthy'),
-         coalesce((array_agg(r.message ORDER BY r.severity, r.object COLLATE "C"))[1] || CASE WHEN count(r) + e.n > 1 THEN format(' (and %s more)', count(r) + e.n - 1) ELSE '' END, 'nothing found'),
+  SELECT coalesce(w.severity, 'healthy'), coalesce(w.message || CASE WHEN n.findings > 1 THEN format(' (and %s more)', n.findings - 1) ELSE '' END, 'nothing found'),
          jsonb_strip_nulls(jsonb_build_object(
-           'findings', count(r) + e.n, 'new', (SELECT count(*) FROM kept WHERE first_run = run), 'same', (SELECT count(*) FROM kept WHERE first_run < run),
-           'left_out', nullif(e.n, 0),
+           'findings', n.findings, 'new', (SELECT count(*) FROM kept WHERE first_run = run), 'same', (SELECT count(*) FROM kept WHERE first_run < run), 'left_out', nullif(e.left_out, 0),
            'failed', CASE WHEN e.outcome <> 'ended' THEN true END, 'sqlstate', e.details -> 'sqlstate', 'error', e.message)),
-         coalesce((array_agg(r.details ->> 'remedy' ORDER BY r.severity, r.object COLLATE "C"))[1], ("check").remedy)
+         coalesce(w.details ->> 'remedy', ("check").remedy)
     INTO status, message, details, remedy
-    FROM (SELECT outcome, details, message, coalesce(left_out, 0) AS n FROM ending) AS e LEFT JOIN reported r ON true
-   GROUP BY e.outcome, e.details, e.message, e.n;
+    FROM ending e CROSS JOIN LATERAL (SELECT count(*) + coalesce(e.left_out, 0) AS findings FROM reported) AS n
+    LEFT JOIN (SELECT * FROM reported ORDER BY severity, object COLLATE "C" LIMIT 1) AS w ON true;
   -- what was counted only may be among those that were found before
   IF NOT details ?| '{failed,left_out}' THEN
     UPDATE monitoring.check_findings k SET gone_run = run, gone_at = started WHERE k.name = ("check").name AND k.gone_at IS NULL AND k.last_run < run;
