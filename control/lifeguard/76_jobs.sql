@@ -155,9 +155,9 @@ SELECT d.name, d.description, d.schedule, coalesce(s.time_zone, lifeguard.pg_cro
                        FROM pg_catalog.pg_locks l JOIN lifeguard.job_lock(d.name) k ON l.classid = k.class::oid AND l.objid = k.object::oid LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
                       WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) LIMIT 1) AS running ON true
   LEFT JOIN LATERAL (SELECT * FROM monitoring.job_runs r WHERE r.name = d.name ORDER BY r.started_at DESC LIMIT 1) AS last ON true
-  LEFT JOIN LATERAL (SELECT max(r.started_at) AS last_success FROM monitoring.job_runs r WHERE r.name = d.name AND r.status = 'succeeded') AS success ON true
+  LEFT JOIN LATERAL (SELECT r.started_at AS last_success FROM monitoring.job_runs r WHERE r.name = d.name AND r.status = 'succeeded' ORDER BY r.started_at DESC LIMIT 1) AS success ON true
   LEFT JOIN LATERAL (SELECT count(*) AS failures FROM monitoring.job_runs r
-                      WHERE r.name = d.name AND r.status = 'failed' AND (success.last_success IS NULL OR r.started_at > success.last_success)) AS failures ON true
+                      WHERE r.name = d.name AND r.status = 'failed' AND r.started_at > coalesce(success.last_success, '-infinity')) AS failures ON true
  ORDER BY d.name;
 COMMENT ON VIEW monitoring.jobs IS
 'Each job: its schedule and the time zone of that, whether pg_cron was told (scheduled), the next run, the last one (running, succeeded or failed; the message of a failure; how long it took), the last success, '
