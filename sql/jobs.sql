@@ -41,6 +41,7 @@ SELECT number, schedule, found, runs
 SELECT count(*) FROM lifeguard.cron_runs('*/10 * * * *', '2025-01-01', '2025-01-02', 'GMT', 1000);
 SELECT count(*) FROM lifeguard.cron_runs('* * * * *', '2025-01-01', '2025-02-01', 'GMT', 1000);
 SELECT count(*) FROM lifeguard.cron_runs('0 2 * * *', '2025-01-02', '2025-01-01', 'GMT', 1000);
+SELECT count(*) FROM unnest('{infinity,-infinity}'::timestamptz[]) AS after, lifeguard.cron_runs('0 2 * * *', after, NULL, 'GMT', 1);
 
 -- in pg_cron's zone: whenever it is due in its own, pg_cron starts it, in summer and in winter
 SELECT s, zone, lifeguard.cron_in_zone(s, zone, 'GMT')
@@ -152,6 +153,13 @@ SELECT monitoring.add_job('jobs: "x'';DROP TABLE jobs.counts;--', '* * * * *', '
 SELECT monitoring.run_job('jobs: "x'';DROP TABLE jobs.counts;--');
 SELECT octet_length(lifeguard.cron_name(repeat(n, 60))) <= 63, lifeguard.cron_name(repeat(n, 60)) <> lifeguard.cron_name(repeat(n, 61)), lifeguard.cron_name('x') = format('lifeguard: %s: x', current_database())
   FROM unnest('{x,ü,😀}'::text[]) AS n;
+
+-- a database without jobs needs nobody who starts them
+BEGIN;
+DELETE FROM monitoring.job_definitions;
+DELETE FROM monitoring.job_schedules;
+SELECT count(*) FROM lifeguard.check_jobs_scheduled();
+ROLLBACK;
 
 -- who may
 CREATE ROLE jobs_reader;

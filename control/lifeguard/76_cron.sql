@@ -64,6 +64,9 @@ DECLARE
   due   timestamptz;
 BEGIN
   SELECT * INTO cron FROM lifeguard.parse_cron(schedule);
+  IF NOT isfinite(after) THEN
+    RETURN;
+  END IF;
   WHILE day <= last AND at_most > 0 LOOP
     IF extract(month FROM day) = ANY (cron.months)
        AND (extract(day FROM day) = ANY (cron.days) AND extract(dow FROM day) = ANY (cron.weekdays)

@@ -147,17 +147,17 @@ SELECT d.name, d.description, d.schedule, coalesce(s.time_zone, lifeguard.pg_cro
        coalesce(running.since, last.started_at) AS last_run,
        CASE WHEN running.pid IS NOT NULL THEN 'running' ELSE last.status END AS last_status,
        last.message AS last_message, last.finished_at - last.started_at AS took, success.last_success, coalesce(failures.failures, 0)::int AS failures,
-       -- a minute's grace, for pg_cron to come to it
-       CASE WHEN s.name IS NOT NULL THEN (SELECT count(*)::int FROM lifeguard.cron_runs(s.schedule, greatest(running.since, last.started_at, s.scheduled_at), now() - interval '1 minute', s.time_zone, 1000)) END AS missed
+       -- a minute's grace, for pg_cron to come to it; a lock that somebody holds is no run
+       CASE WHEN s.name IS NOT NULL THEN (SELECT count(*)::int FROM lifeguard.cron_runs(s.schedule, greatest(last.started_at, s.scheduled_at), now() - interval '1 minute', s.time_zone, 1000)) END AS missed
   FROM monitoring.job_definitions d
   LEFT JOIN monitoring.job_schedules s USING (name)
   LEFT JOIN LATERAL (SELECT l.pid, a.xact_start AS since
                        FROM pg_catalog.pg_locks l JOIN lifeguard.job_lock(d.name) k ON l.classid = k.class::oid AND l.objid = k.object::oid LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
-                      WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())) AS running ON true
+                      WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) LIMIT 1) AS running ON true
   LEFT JOIN LATERAL (SELECT * FROM monitoring.job_runs r WHERE r.name = d.name ORDER BY r.started_at DESC LIMIT 1) AS last ON true
-  LEFT JOIN LATERAL (SELECT max(r.started_at) AS last_success FROM monitoring.job_runs r WHERE r.name = d.name AND r.status = 'succeeded') AS success ON true
+  LEFT JOIN LATERAL (SELECT r.started_at AS last_success FROM monitoring.job_runs r WHERE r.name = d.name AND r.status = 'succeeded' ORDER BY r.started_at DESC LIMIT 1) AS success ON true
   LEFT JOIN LATERAL (SELECT count(*) AS failures FROM monitoring.job_runs r
-                      WHERE r.name = d.name AND r.status = 'failed' AND (success.last_success IS NULL OR r.started_at > success.last_success)) AS failures ON true
+                      WHERE r.name = d.name AND r.status = 'failed' AND r.started_at > coalesce(success.last_success, '-infinity')) AS failures ON true
  ORDER BY d.name;
 COMMENT ON VIEW monitoring.jobs IS
 'Each job: its schedule and the time zone of that, whether pg_cron was told (scheduled), the next run, the last one (running, succeeded or failed; the message of a failure; how long it took), the last success, '

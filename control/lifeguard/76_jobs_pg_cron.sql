@@ -34,6 +34,7 @@ BEGIN
   target := (SELECT string_agg(format('%s=''%s''', key, replace(replace(value, '\', '\\'), '''', '\''')), ' ')
                FROM (VALUES ('dbname', place), ('user', current_user::text), ('port', current_setting('port')), ('connect_timeout', '10'), ('application_name', 'lifeguard'),
                             ('host', nullif(btrim(split_part(current_setting('unix_socket_directories', true), ',', 1), ' "'), ''))) AS p(key, value) WHERE value IS NOT NULL);
+  EXECUTE format('SELECT %1$s_disconnect($1) WHERE $1 = ANY (%1$s_get_connections())', dblink) USING connection;   -- of a call that was cancelled
   BEGIN
     EXECUTE format('SELECT %s_connect($1, $2)', dblink) USING connection, target;
     EXECUTE format('SELECT %s_exec($1, ''BEGIN'')', dblink) USING connection;

@@ -1,7 +1,7 @@
 -- monitoring.metrics: what Prometheus is to know. metrics/ has the configuration of an exporter that reads it.
 
 CREATE FUNCTION lifeguard.gauge_metrics(OUT gauge text, OUT label text, OUT unit text, OUT value double precision, OUT total double precision) RETURNS SETOF record
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' SET lifeguard.capture_swallowed = off AS $$
 DECLARE
   kind record;
 BEGIN
@@ -24,9 +24,9 @@ GRANT EXECUTE ON FUNCTION lifeguard.gauge_metrics() TO pg_monitor;
 -- A topic is a branch: who asks for one pays for no other.
 CREATE VIEW monitoring.metrics WITH (security_invoker = true) AS
 SELECT m.name, jsonb_build_object('source', e.source, 'severity', e.severity) AS labels, m.value, m.help, 'gauge' AS type, 'errors' AS topic
-  FROM (SELECT source, severity, count(*) FILTER (WHERE NOT resolved) AS unresolved, sum(occurrences) AS occurrences FROM monitoring.system_errors GROUP BY source, severity) AS e,
+  FROM (SELECT source, severity, count(*) FILTER (WHERE NOT resolved) AS unresolved, sum(occurrences::double precision) AS occurrences FROM monitoring.system_errors GROUP BY source, severity) AS e,
        LATERAL (VALUES ('lifeguard_errors_unresolved', e.unresolved::double precision, 'Errors in the journal that nobody has resolved.'),
-                       ('lifeguard_errors_occurrences', e.occurrences::double precision, 'How often the errors in the journal occurred, with repetitions; less when old ones are removed.')) AS m(name, value, help)
+                       ('lifeguard_errors_occurrences', e.occurrences, 'How often the errors in the journal occurred, with repetitions; less when old ones are removed.')) AS m(name, value, help)
 UNION ALL
 SELECT 'lifeguard_journal_entries_total', jsonb_build_object('counter', counter), value::double precision, 'What the journal has counted since the server started, in all databases; losses among it.', 'counter', 'counters'
   FROM lifeguard.journal_counters()

@@ -4,6 +4,7 @@ SET client_min_messages = error;
 SET search_path = public;
 CREATE EXTENSION lifeguard;
 CREATE EXTENSION IF NOT EXISTS plpgsql_check;
+SELECT monitoring.drop_job(name) FROM monitoring.job_definitions \g /dev/null
 
 DROP ROLE IF EXISTS checks_login, checks_visitor, checks_owner, checks_monitor;
 CREATE ROLE checks_login LOGIN NOINHERIT;

@@ -122,6 +122,12 @@ ask($node, 'other', q{SELECT monitoring.schedule_jobs(); UPDATE monitoring.job_s
 like(findings('other'), qr/jobs_missed critical slow/, 'a job that never ran, and should have twice, is critical');
 is(ask($node, 'other', q{SELECT monitoring.run_job('slow')}), 'succeeded', 'running it');
 unlike(findings('other'), qr/slow/, 'makes up for it');
+ask($node, 'other', q{CREATE ROLE stranger; DELETE FROM monitoring.job_runs WHERE name = 'slow'});
+$session = $node->background_psql('other');
+$session->query(q{SET ROLE stranger; BEGIN; SELECT pg_advisory_lock(class, object) FROM lifeguard.job_lock('slow')});
+is(ask($node, 'other', q{SELECT monitoring.run_job('slow')}), 'is running', 'a stranger can be in the way');
+like(findings('other'), qr/jobs_missed critical slow/, 'and does not hide that it does not run');
+$session->quit;
 
 # --- a dump ---
 
