@@ -137,12 +137,14 @@ COMMENT ON TYPE pull_up_club.ranked_member IS
   'a row of analytics.leaderboard(): the columns of the view, and the place where a following page begins';
 
 -- Both read with their owner's rights, as content.list_approved_submissions() does and for the same reason: they show names
--- and no more. A page begins where the one before ended, in the order of the index.
+-- and no more. A page begins where the one before ended, in the order of the index: the settings leave the planner that one way,
+-- whatever the page's length, so that it plans once a session.
 INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('function', 'analytics.leaderboard(integer,jsonb,text,text)', $ddl$
 CREATE FUNCTION analytics.leaderboard(first int DEFAULT 50, after jsonb DEFAULT NULL, gender text DEFAULT NULL,
                                       organization text DEFAULT NULL)
-RETURNS SETOF pull_up_club.ranked_member LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $body$
+RETURNS SETOF pull_up_club.ranked_member LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  SET plan_cache_mode = force_generic_plan SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $body$
 DECLARE
   wanted          alias FOR $1;
   wanted_gender   alias FOR $3;

@@ -1,13 +1,24 @@
 -- The club's checks: what its rules say must never be. install() registers them with lifeguard; no row, all is well.
 --
--- Every row of a million is looked at each night. Sums that must agree are compared as sums over all first, each row weighed
--- by a hash of what it belongs to, so that two errors do not make up for each other; only where they differ are the rows
--- themselves compared.
+-- What concerns one member is looked at for the members of a slice, another one in each run: some five thousand, so a small club
+-- is looked at whole. Members with open findings are looked at again in every run; so a finding is gone only when it is.
 
-CREATE FUNCTION pull_up_club.weight(id uuid) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(pg_catalog.uuid_hash_extended(id, 0) >> 32, 1);
-COMMENT ON FUNCTION pull_up_club.weight(uuid) IS 'a factor by which sums over rows tell whose rows they are; 1 for NULL';
+CREATE FUNCTION pull_up_club.slice(name text, members_a_run int DEFAULT 5000, OUT first uuid, OUT last uuid, OUT known uuid[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  members constant real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'auth_management.profiles'::regclass);
+  bounds  constant uuid[] := (SELECT s.histogram_bounds::text::uuid[] FROM pg_stats s WHERE s.schemaname = 'auth_management' AND s.tablename = 'profiles' AND s.attname = 'id');
+  slices  constant int := least(greatest(ceil(members / members_a_run)::int, 1), coalesce(cardinality(bounds) - 1, 1));
+  turn    constant int := (SELECT coalesce(max(id), 0) FROM monitoring.check_runs) % slices;
+BEGIN
+  first := CASE WHEN turn > 0 THEN bounds[turn * (cardinality(bounds) - 1) / slices + 1] ELSE '00000000-0000-0000-0000-000000000000' END;
+  last := CASE WHEN turn < slices - 1 THEN bounds[(turn + 1) * (cardinality(bounds) - 1) / slices + 1] ELSE 'ffffffff-ffff-ffff-ffff-ffffffffffff' END;
+  known := ARRAY(SELECT DISTINCT (f.details ->> 'member')::uuid FROM monitoring.check_findings f
+                  WHERE f.name = slice.name AND f.gone_at IS NULL AND f.details ->> 'member' ~ '^[0-9a-f-]{36}$' LIMIT 10000);
+END $$;
+COMMENT ON FUNCTION pull_up_club.slice(text, int) IS
+  'the members whom this run of a check looks at: those from first to last, some members_a_run of them by the statistics of their ids, and those whom it has open findings of';
+REVOKE EXECUTE ON FUNCTION pull_up_club.slice(text, int) FROM PUBLIC;
 
 -- Names of other kinds of parts are none that to_regclass() could read, and a query may ask in any order.
 CREATE FUNCTION pull_up_club.table_of(kind text, name text) RETURNS regclass
@@ -91,6 +102,8 @@ COMMENT ON FUNCTION pull_up_club.check_security() IS 'check: tables of the club 
 
 CREATE FUNCTION pull_up_club.check_states() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part record := pull_up_club.slice('club_states');
 BEGIN
   RETURN QUERY
     SELECT 'submission ' || s.id,
@@ -98,14 +111,16 @@ BEGIN
                 ELSE format('submission %s has the status %L, which the lifecycle does not know', s.id, s.status) END,
            jsonb_build_object('submission', s.id, 'member', s.user_id, 'status', s.status, 'actual_pull_up_count', s.actual_pull_up_count, 'approved_at', s.approved_at), NULL::text
       FROM content.submissions s
-     WHERE s.status NOT IN ('pending', 'approved', 'rejected') OR s.status = 'approved' AND (s.actual_pull_up_count IS NULL OR s.approved_at IS NULL OR s.actual_pull_up_count < 0)
+     WHERE (s.user_id BETWEEN part.first AND part.last OR s.user_id = ANY (part.known))
+       AND (s.status NOT IN ('pending', 'approved', 'rejected') OR s.status = 'approved' AND (s.actual_pull_up_count IS NULL OR s.approved_at IS NULL OR s.actual_pull_up_count < 0))
     UNION ALL
     SELECT 'payout request ' || r.id,
            CASE WHEN r.status = 'paid' THEN format('payout request %s is paid without an address, a date or who paid', r.id)
                 ELSE format('payout request %s has the status %L, which the lifecycle does not know', r.id, r.status) END,
            jsonb_build_object('payout', r.id, 'member', r.user_id, 'status', r.status), NULL
       FROM finance.payout_requests r
-     WHERE r.status NOT IN ('pending', 'approved', 'paid', 'rejected') OR r.status = 'paid' AND (r.paypal_email IS NULL OR r.paid_at IS NULL OR r.paid_by IS NULL);
+     WHERE (r.user_id BETWEEN part.first AND part.last OR r.user_id = ANY (part.known) OR r.user_id IS NULL)
+       AND (r.status NOT IN ('pending', 'approved', 'paid', 'rejected') OR r.status = 'paid' AND (r.paypal_email IS NULL OR r.paid_at IS NULL OR r.paid_by IS NULL));
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_states() IS 'check: submissions and payout requests in states that there are not, or that lack what their state asks for';
 
@@ -166,35 +181,28 @@ $$;
 COMMENT ON FUNCTION pull_up_club.check_pools() IS 'check: pools whose spent and remaining dollars are not what their earnings make them';
 
 CREATE FUNCTION pull_up_club.check_missing_earnings() RETURNS SETOF monitoring.finding
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT 'submission ' || submission_id, format('submission %s was approved on %s, and its %s pull-ups earned nothing, not even 0 dollars', submission_id,
-                                                to_char(pull_up_club.local_date(approved_at), 'YYYY-MM-DD'), actual_pull_up_count),
-         jsonb_build_object('submission', submission_id, 'member', user_id, 'approved_at', approved_at, 'remedy',
-           format('SELECT finance.process_submission_earnings(%L, %L, %s);', submission_id, user_id, actual_pull_up_count)), NULL
-    FROM monitoring.check_missing_earnings()
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part record := pull_up_club.slice('club_missing_earnings');
+BEGIN
+  RETURN QUERY
+    SELECT 'submission ' || s.id, format('submission %s was approved on %s, and its %s pull-ups earned nothing, not even 0 dollars', s.id,
+                                         to_char(pull_up_club.local_date(s.approved_at), 'YYYY-MM-DD'), s.actual_pull_up_count),
+           jsonb_build_object('submission', s.id, 'member', s.user_id, 'approved_at', s.approved_at, 'remedy',
+             format('SELECT finance.process_submission_earnings(%L, %L, %s);', s.id, s.user_id, s.actual_pull_up_count)), NULL::text
+      FROM content.submissions s
+     WHERE (s.user_id BETWEEN part.first AND part.last OR s.user_id = ANY (part.known))
+       AND s.status = 'approved' AND s.approved_at >= now() - interval '30 days' AND NOT EXISTS (SELECT FROM finance.weekly_earnings e WHERE e.submission_id = s.id);
+END $$;
 COMMENT ON FUNCTION pull_up_club.check_missing_earnings() IS 'check: submissions approved in the last 30 days that have no earning';
 
--- The session's time zone is the club's for the length of the call: a date of a million moments costs a third then.
+-- The session's time zone is the club's for the length of the call.
 CREATE FUNCTION pull_up_club.check_earnings() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
-  ours   record;
-  theirs record;
+  part record := pull_up_club.slice('club_earnings');
 BEGIN
   PERFORM set_config('TimeZone', s.time_zone, true) FROM pull_up_club.settings s;
-  SELECT count(*), sum(pull_up_club.weight(s.id) * (1 + s.actual_pull_up_count + 7919 * ((s.approved_at::date - date '2001-01-01') / 7))),
-         sum(pull_up_club.weight(s.id) # pull_up_club.weight(s.user_id))
-    INTO ours FROM content.submissions s WHERE s.status = 'approved';
-  SELECT count(*), sum(pull_up_club.weight(e.submission_id) * (1 + e.pull_up_count + 7919 * ((p.week_start_date - date '2001-01-01') / 7))),
-         sum(pull_up_club.weight(e.submission_id) # pull_up_club.weight(e.user_id))
-    INTO theirs FROM finance.weekly_earnings e JOIN finance.weekly_pools p ON p.id = e.weekly_pool_id;
-  IF ours IS NOT DISTINCT FROM theirs
-     AND NOT EXISTS (SELECT FROM (SELECT DISTINCT weekly_pool_id, month_year FROM finance.weekly_earnings) AS e JOIN finance.weekly_pools p ON p.id = e.weekly_pool_id
-                      WHERE e.month_year NOT IN (to_char(p.week_start_date, 'YYYY-MM'), to_char(p.week_end_date, 'YYYY-MM'))) THEN
-    RETURN;
-  END IF;
-
   RETURN QUERY
     SELECT 'earning ' || w.id, format('the earning %s of %s dollars %s', w.id, w.earning_amount_dollars, w.problem),
            jsonb_build_object('earning', w.id, 'submission', w.submission_id, 'member', w.user_id, 'dollars', w.earning_amount_dollars,
@@ -213,7 +221,8 @@ BEGIN
                    END AS problem
               FROM finance.weekly_earnings e
               LEFT JOIN content.submissions s ON s.id = e.submission_id
-              LEFT JOIN finance.weekly_pools p ON p.id = e.weekly_pool_id) AS w
+              LEFT JOIN finance.weekly_pools p ON p.id = e.weekly_pool_id
+             WHERE e.user_id BETWEEN part.first AND part.last OR e.user_id = ANY (part.known) OR e.user_id IS NULL) AS w
      WHERE w.problem IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_earnings() IS
@@ -222,53 +231,39 @@ COMMENT ON FUNCTION pull_up_club.check_earnings() IS
 CREATE FUNCTION pull_up_club.check_months() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  months text[];
+  part record := pull_up_club.slice('club_months');
 BEGIN
-  WITH earned AS (
-    SELECT month_year AS month, sum(earning_amount_dollars) AS dollars, sum(pull_up_club.weight(user_id) * earning_amount_dollars) AS weighed, sum(pull_up_club.weight(user_id)) AS rows
-      FROM finance.weekly_earnings GROUP BY 1
-  ), kept AS (
-    SELECT month_year AS month, sum(pull_up_club.weight(user_id) * total_earned_dollars) AS weighed, sum(pull_up_club.weight(user_id) * total_submissions) AS rows
-      FROM finance.user_earnings GROUP BY 1
-  ), asked AS (
-    SELECT payout_month AS month, sum(pull_up_club.weight(user_id) * amount_dollars) AS weighed FROM finance.payout_requests GROUP BY 1
-  )
-  SELECT array_agg(month) INTO months
-    FROM earned FULL JOIN kept USING (month) FULL JOIN asked USING (month) FULL JOIN (SELECT month_year AS month, spent_dollars FROM finance.monthly_totals) AS club USING (month)
-   WHERE ROW(coalesce(earned.weighed, 0), coalesce(earned.rows, 0), coalesce(earned.weighed, 0), coalesce(earned.dollars, 0))
-         <> ROW(coalesce(kept.weighed, 0), coalesce(kept.rows, 0), coalesce(asked.weighed, 0), coalesce(club.spent_dollars, 0));
-  IF months IS NULL THEN
-    RETURN;
-  END IF;
-
   RETURN QUERY
-    WITH earned AS (
-      SELECT e.user_id, e.month_year AS month, sum(e.earning_amount_dollars) AS dollars, count(*) AS rows FROM finance.weekly_earnings e WHERE e.month_year = ANY (months) GROUP BY 1, 2
-    ), kept AS (
-      SELECT u.user_id, u.month_year AS month, sum(u.total_earned_dollars) AS dollars, sum(u.total_submissions) AS rows FROM finance.user_earnings u WHERE u.month_year = ANY (months) GROUP BY 1, 2
-    ), asked AS (
-      SELECT r.user_id, r.payout_month AS month, sum(r.amount_dollars) AS dollars, min(r.id::text) AS payout, min(r.status) AS status
-        FROM finance.payout_requests r WHERE r.payout_month = ANY (months) GROUP BY 1, 2
-    ), compared AS (   -- of members who left, all together
-      SELECT k.user_id, k.month, coalesce(earned.dollars, 0) AS earned, coalesce(earned.rows, 0) AS submissions, coalesce(kept.dollars, 0) AS kept, coalesce(kept.rows, 0) AS kept_submissions,
-             coalesce(asked.dollars, 0) AS asked, asked.payout, asked.status
-        FROM (SELECT user_id, month FROM earned UNION SELECT user_id, month FROM kept UNION SELECT user_id, month FROM asked) AS k
-        LEFT JOIN earned ON earned.user_id IS NOT DISTINCT FROM k.user_id AND earned.month = k.month
-        LEFT JOIN kept ON kept.user_id IS NOT DISTINCT FROM k.user_id AND kept.month = k.month
-        LEFT JOIN asked ON asked.user_id IS NOT DISTINCT FROM k.user_id AND asked.month = k.month
+    WITH off AS MATERIALIZED (   -- of members who left, all together
+      SELECT l.user_id, l.month
+        FROM (SELECT e.user_id, e.month_year, e.earning_amount_dollars, 1, e.earning_amount_dollars FROM finance.weekly_earnings e
+               WHERE e.user_id BETWEEN part.first AND part.last OR e.user_id = ANY (part.known) OR e.user_id IS NULL
+              UNION ALL
+              SELECT u.user_id, u.month_year, - u.total_earned_dollars, - u.total_submissions, 0 FROM finance.user_earnings u
+               WHERE u.user_id BETWEEN part.first AND part.last OR u.user_id = ANY (part.known) OR u.user_id IS NULL
+              UNION ALL
+              SELECT r.user_id, r.payout_month, 0, 0, - r.amount_dollars FROM finance.payout_requests r
+               WHERE r.user_id BETWEEN part.first AND part.last OR r.user_id = ANY (part.known) OR r.user_id IS NULL) AS l(user_id, month, kept, submissions, asked)
+       GROUP BY l.user_id, l.month HAVING sum(l.kept) <> 0 OR sum(l.submissions) <> 0 OR sum(l.asked) <> 0
     )
-    SELECT format('%s of %s', c.month, coalesce('member ' || c.user_id, 'members who left')),
-           format('in %s %s earned %s dollars with %s submissions; the month''s row says %s with %s, the payout request %s', c.month,
-                  coalesce('the member ' || c.user_id, 'members who left'), c.earned, c.submissions, c.kept, c.kept_submissions, c.asked),
-           jsonb_build_object('member', c.user_id, 'month', c.month, 'earned', c.earned, 'submissions', c.submissions, 'user_earnings', c.kept, 'total_submissions', c.kept_submissions,
-                              'payout', c.payout, 'payout_status', c.status, 'amount', c.asked), NULL::text
-      FROM compared c WHERE c.earned <> c.kept OR c.submissions <> c.kept_submissions OR c.earned <> c.asked
-    UNION ALL
+    SELECT format('%s of %s', o.month, coalesce('member ' || o.user_id, 'members who left')),
+           format('in %s %s earned %s dollars with %s submissions; the month''s row says %s with %s, the payout request %s', o.month,
+                  coalesce('the member ' || o.user_id, 'members who left'), e.dollars, e.submissions, u.dollars, u.submissions, r.dollars),
+           jsonb_build_object('member', o.user_id, 'month', o.month, 'earned', e.dollars, 'submissions', e.submissions, 'user_earnings', u.dollars,
+                              'total_submissions', u.submissions, 'amount', r.dollars), NULL::text
+      FROM off o,
+           LATERAL (SELECT coalesce(sum(w.earning_amount_dollars), 0), count(*) FROM finance.weekly_earnings w
+                     WHERE (w.user_id = o.user_id OR o.user_id IS NULL AND w.user_id IS NULL) AND w.month_year = o.month) AS e(dollars, submissions),
+           LATERAL (SELECT coalesce(sum(w.total_earned_dollars), 0), coalesce(sum(w.total_submissions), 0) FROM finance.user_earnings w
+                     WHERE (w.user_id = o.user_id OR o.user_id IS NULL AND w.user_id IS NULL) AND w.month_year = o.month) AS u(dollars, submissions),
+           LATERAL (SELECT coalesce(sum(w.amount_dollars), 0) FROM finance.payout_requests w
+                     WHERE (w.user_id = o.user_id OR o.user_id IS NULL AND w.user_id IS NULL) AND w.payout_month = o.month) AS r(dollars);
+  RETURN QUERY
     SELECT coalesce(m.month_year, e.month) || ' of the club', format('in %s the club''s earnings are %s dollars, and its ledger of the month''s cap says %s',
                                                                      coalesce(m.month_year, e.month), coalesce(e.dollars, 0), coalesce(m.spent_dollars, 0)),
-           jsonb_build_object('month', coalesce(m.month_year, e.month), 'earned', coalesce(e.dollars, 0), 'monthly_totals', m.spent_dollars), NULL
-      FROM (SELECT * FROM finance.monthly_totals WHERE month_year = ANY (months)) AS m
-      FULL JOIN (SELECT month, sum(dollars) AS dollars FROM earned GROUP BY 1) AS e ON e.month = m.month_year
+           jsonb_build_object('month', coalesce(m.month_year, e.month), 'earned', coalesce(e.dollars, 0), 'monthly_totals', m.spent_dollars), NULL::text
+      FROM finance.monthly_totals m
+      FULL JOIN (SELECT month_year AS month, sum(earning_amount_dollars) AS dollars FROM finance.weekly_earnings GROUP BY 1) AS e ON e.month = m.month_year
      WHERE coalesce(e.dollars, 0) <> coalesce(m.spent_dollars, 0);
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_months() IS
@@ -276,6 +271,8 @@ COMMENT ON FUNCTION pull_up_club.check_months() IS
 
 CREATE FUNCTION pull_up_club.check_graphics() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  months constant text[] := ARRAY[pull_up_club.month_of(now()), pull_up_club.month_of(now() - interval '1 month')];
 BEGIN
   RETURN QUERY
     SELECT 'graphics of ' || u.month_year, format('in %s %s members have earnings and no monthly graphic', u.month_year, count(*)),
@@ -283,7 +280,7 @@ BEGIN
              format('SELECT content.create_monthly_graphic(s.id) FROM finance.weekly_earnings e JOIN content.submissions s ON s.id = e.submission_id WHERE e.month_year = %L AND s.status = ''approved'' '
                     'AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = e.user_id AND g.month_year = e.month_year);', u.month_year)), NULL::text
       FROM finance.user_earnings u
-     WHERE u.month_year IN (pull_up_club.month_of(now()), pull_up_club.month_of(now() - interval '1 month')) AND u.user_id IS NOT NULL AND u.total_submissions > 0
+     WHERE u.month_year = ANY (months) AND u.user_id IS NOT NULL AND u.total_submissions > 0
        AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = u.user_id AND g.month_year = u.month_year)
      GROUP BY u.month_year;
 END $$;
@@ -309,20 +306,19 @@ COMMENT ON FUNCTION pull_up_club.check_paid_members() IS 'check: members who are
 
 CREATE FUNCTION pull_up_club.check_ranks() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part record := pull_up_club.slice('club_ranks');
 BEGIN
   RETURN QUERY
-    SELECT 'member ' || s.user_id, format('the member %s has a better approved submission than the one he is ranked by', s.user_id),
-           jsonb_build_object('member', s.user_id, 'submission', min(s.id::text), 'ranked_by', b.submission_id), NULL::text
-      FROM content.submissions s LEFT JOIN analytics.best_submissions b ON b.user_id = s.user_id
-     WHERE s.status = 'approved' AND s.approved_at IS NOT NULL
-       AND (s.actual_pull_up_count > b.pull_ups OR s.actual_pull_up_count = b.pull_ups AND s.approved_at < b.approved_at OR b.user_id IS NULL AND s.actual_pull_up_count IS NOT NULL)
-     GROUP BY s.user_id, b.submission_id;
-  RETURN QUERY
-    SELECT 'member ' || b.user_id, format('the member %s is ranked by a submission that is not approved like this any more', b.user_id),
-           jsonb_build_object('member', b.user_id, 'ranked_by', b.submission_id, 'pull_ups', b.pull_ups), NULL::text
-      FROM analytics.best_submissions b
-      LEFT JOIN content.submissions s ON s.id = b.submission_id
-     WHERE (s.status = 'approved' AND s.user_id = b.user_id AND s.actual_pull_up_count = b.pull_ups AND s.approved_at = b.approved_at) IS NOT TRUE;
+    SELECT 'member ' || coalesce(s.user_id, b.user_id), format('the member %s is ranked by %s pull-ups, and %s', coalesce(s.user_id, b.user_id), coalesce(b.pull_ups::text, 'no'),
+             CASE WHEN s.user_id IS NULL THEN 'nothing of his is approved' ELSE format('his best approved submission has %s', s.pull_ups) END),
+           jsonb_build_object('member', coalesce(s.user_id, b.user_id), 'submission', s.id, 'ranked_by', b.submission_id), NULL::text
+      FROM (SELECT DISTINCT ON (o.user_id) o.user_id, o.id, o.actual_pull_up_count AS pull_ups, o.approved_at FROM content.submissions o
+             WHERE (o.user_id BETWEEN part.first AND part.last OR o.user_id = ANY (part.known))
+               AND o.status = 'approved' AND o.actual_pull_up_count IS NOT NULL AND o.approved_at IS NOT NULL
+             ORDER BY o.user_id, o.actual_pull_up_count DESC, o.approved_at, o.id) AS s
+      FULL JOIN (SELECT * FROM analytics.best_submissions o WHERE o.user_id BETWEEN part.first AND part.last OR o.user_id = ANY (part.known)) AS b ON b.user_id = s.user_id
+     WHERE ROW(s.id, s.pull_ups, s.approved_at) IS DISTINCT FROM ROW(b.submission_id, b.pull_ups, b.approved_at);
   RETURN QUERY
     SELECT format('%s pull-ups', coalesce(c.pull_ups, b.pull_ups)), format('%s members have %s as their best, and the ranks count %s', coalesce(b.members, 0), coalesce(c.pull_ups, b.pull_ups), coalesce(c.members, 0)),
            jsonb_build_object('pull_ups', coalesce(c.pull_ups, b.pull_ups), 'members', coalesce(b.members, 0), 'counted', coalesce(c.members, 0)), NULL::text

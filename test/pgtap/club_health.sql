@@ -148,6 +148,23 @@ SELECT is_empty('SELECT test.found_now()', 'a member who left: his money rows st
 SELECT test.fault('a month of one who left', 'UPDATE finance.payout_requests SET amount_dollars = amount_dollars + 5 WHERE user_id IS NULL', ARRAY[format('club_months: %s of members who left', test.month())],
                   'UPDATE finance.payout_requests SET amount_dollars = amount_dollars - 5 WHERE user_id IS NULL');
 
+-- a large club is looked at in slices: all of them together are everybody, and each is a part
+CALL test.add_members(101, 400);
+ANALYZE auth_management.profiles;
+DELETE FROM monitoring.check_runs;
+CREATE TABLE test.turns AS SELECT NULL::int AS turn, NULL::uuid AS member WHERE false;
+CREATE PROCEDURE test.take_turns() LANGUAGE plpgsql AS $$
+BEGIN
+  FOR turn IN 1 .. 10 LOOP
+    INSERT INTO monitoring.check_runs (category) VALUES ('test');
+    INSERT INTO test.turns SELECT turn, p.id FROM auth_management.profiles p, pull_up_club.slice('club_ranks', 31) AS s WHERE p.id BETWEEN s.first AND s.last;
+  END LOOP;
+END $$;
+CALL test.take_turns();
+SELECT is((SELECT count(DISTINCT member) FROM test.turns), (SELECT count(*) FROM auth_management.profiles), 'ten turns of a tenth: everybody');
+SELECT cmp_ok((SELECT max(n) FROM (SELECT count(*) AS n FROM test.turns GROUP BY turn) AS t), '<', 60::bigint, 'and in each a part');
+DELETE FROM monitoring.check_runs WHERE category = 'test';
+
 -- every finding says what to do, and none is told twice
 SELECT is_empty($$SELECT name, object FROM monitoring.check_findings WHERE name LIKE 'club\_%' GROUP BY name, object, first_run HAVING count(*) > 1$$, 'no finding twice');
 SELECT is((SELECT count(*) FROM monitoring.checks WHERE category = 'club' AND coalesce(remedy, '') = ''), 0::bigint, 'every check has a remedy');
