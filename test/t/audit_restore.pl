@@ -111,7 +111,7 @@ COMMIT PREPARED 'one'; ROLLBACK PREPARED 'two';
 SELECT new_values FROM monitoring.audit_log ORDER BY at DESC, id DESC LIMIT 1}), '{"the owner": "one"}', 'a prepared transaction is kept when it commits');
 
 # two that maintain at once, while a third has rows in the default partition that are not committed
-$node->safe_psql('books', q{SELECT format('DROP TABLE %s', partition) FROM lifeguard.audit_partitions() WHERE to_time > now() \gexec});
+$node->safe_psql('books', q{SELECT monitoring.maintain_audit(); SELECT format('DROP TABLE %s', partition) FROM lifeguard.audit_partitions() WHERE to_time > now() \gexec});
 my $writer = $node->background_psql('books', on_error_stop => 0);
 $writer->query_safe(q{BEGIN; UPDATE books.konten SET "the owner" = 'two';});
 my @both = map { IPC::Run::start([ 'psql', '-X', '-q', '-A', '-t', @at, '-d', 'books', '-c', 'SELECT cardinality(made), moved FROM monitoring.maintain_audit()' ], '>', \my $out, '2>', \my $err) } 1 .. 2;
@@ -136,6 +136,7 @@ SELECT monitoring.maintain_audit();});
 }
 ok($bench->finish, 'who writes meanwhile gets no error') or diag($err);
 is($node->safe_psql('books', q{SELECT (SELECT count(*) FROM books.konten WHERE bank = 'bench') - (SELECT count(*) FROM monitoring.audit_log WHERE row_key ->> 'bank' = 'bench')}), '0', 'and each row is in the log');
+is($node->safe_psql('books', q{SELECT monitoring.maintain_audit() IS NULL; SELECT count(*) FROM ONLY monitoring.audit_log_default}), "f\n0", 'in its month: none has come into the default partition when its month was made');
 
 $node->stop;
 done_testing();
