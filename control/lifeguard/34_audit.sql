@@ -82,8 +82,8 @@ BEGIN
     EXECUTE format('REVOKE ALL ON monitoring.%I FROM %s', name, surplus);
   END LOOP;
 
+  LOCK TABLE monitoring.audit_log_default IN ACCESS EXCLUSIVE MODE;   -- before the look: its rows may not be committed yet
   IF EXISTS (SELECT FROM ONLY monitoring.audit_log_default WHERE at >= month AND at < next) THEN
-    LOCK TABLE monitoring.audit_log_default IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('WITH gone AS (DELETE FROM ONLY monitoring.audit_log_default WHERE at >= $1 AND at < $2 RETURNING *) '
                    'INSERT INTO monitoring.%I SELECT * FROM gone', name) USING month, next;
     GET DIAGNOSTICS moved = ROW_COUNT;

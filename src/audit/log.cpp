@@ -189,9 +189,18 @@ void find_columns(Target &target) {
     }
 }
 
-// Opens a partition and its indexes.
-void open(Target &target, Oid partition) {
-    target.relation = table_open(partition, RowExclusiveLock);
+// Opens the partition for a time, with its indexes. Which it is may be another once its lock is granted: who waits for
+// the default partition often waits for the one who makes his month's. From then on it stays.
+void open(Target &target, Relation log, TimestampTz at) {
+    Oid partition = find_partition(log, at);
+    for (;;) {
+        target.relation = table_open(partition, RowExclusiveLock);
+        const Oid wanted = find_partition(log, at);
+        if (wanted == partition)
+            break;
+        table_close(target.relation, RowExclusiveLock);
+        partition = wanted;
+    }
     if (target.relation->rd_rel->relkind != RELKIND_RELATION)
         unavailable(psprintf("its partition %s is no plain table", RelationGetRelationName(target.relation)));
     find_columns(target);
@@ -242,21 +251,20 @@ void write(Batch &batch) {
     const MemoryContext home = MemoryContextSwitchTo(memory);
     Relation log = table_open(batch.log, RowExclusiveLock);
     Target target = {};
-    Oid open_partition = InvalidOid;
     for (int first = 0, count; first < batch.count; first += count) {
-        const Oid partition = find_partition(log, DatumGetTimestampTz(batch.rows[first].values[c_at]));
+        const TimestampTz at = DatumGetTimestampTz(batch.rows[first].values[c_at]);
+        if (target.relation == nullptr || find_partition(log, at) != RelationGetRelid(target.relation)) {
+            if (target.relation != nullptr)
+                close(target);
+            open(target, log, at);
+        }
+        const Oid partition = RelationGetRelid(target.relation);
         for (count = 1; count < at_a_time && first + count < batch.count; count++)
             if (find_partition(log, DatumGetTimestampTz(batch.rows[first + count].values[c_at])) != partition)
                 break;
-        if (partition != open_partition) {
-            if (OidIsValid(open_partition))
-                close(target);
-            open(target, partition);
-            open_partition = partition;
-        }
         store(target, batch.rows + first, count);
     }
-    if (OidIsValid(open_partition))
+    if (target.relation != nullptr)
         close(target);
     table_close(log, NoLock);
     MemoryContextSwitchTo(home);

@@ -111,13 +111,17 @@ COMMIT PREPARED 'one'; ROLLBACK PREPARED 'two';
 SELECT new_values FROM monitoring.audit_log ORDER BY at DESC, id DESC LIMIT 1}), '{"the owner": "one"}', 'a prepared transaction is kept when it commits');
 
 # two that maintain at once, while a third has rows in the default partition that are not committed
-$node->safe_psql('books', q{SELECT format('DROP TABLE %s', partition) FROM lifeguard.audit_partitions() WHERE to_time > now() \gexec});
+$node->safe_psql('books', q{SELECT monitoring.maintain_audit(); SELECT format('DROP TABLE %s', partition) FROM lifeguard.audit_partitions() WHERE to_time > now() \gexec});
 my $writer = $node->background_psql('books', on_error_stop => 0);
 $writer->query_safe(q{BEGIN; UPDATE books.konten SET "the owner" = 'two';});
 my @both = map { IPC::Run::start([ 'psql', '-X', '-q', '-A', '-t', @at, '-d', 'books', '-c', 'SELECT cardinality(made), moved FROM monitoring.maintain_audit()' ], '>', \my $out, '2>', \my $err) } 1 .. 2;
 $node->poll_query_until('books', q{SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%maintain_audit%'}) or die;
+my $late = IPC::Run::start([ 'psql', '-X', '-q', @at, '-d', 'books', '-c', q{INSERT INTO books.konten VALUES ('third', 1)} ]);   # waits behind them for the default partition
+$node->poll_query_until('books', q{SELECT count(*) = 3 FROM pg_stat_activity WHERE wait_event_type = 'Lock'}) or die;
 $writer->query_safe(q{UPDATE books.konten SET "the owner" = 'three'; COMMIT;});
 is(join(' ', map { $_->finish ? 'ok' : 'failed' } @both), 'ok ok', 'two at once end well, and the writer goes on meanwhile');
+ok($late->finish, 'so does who came later');
+is($node->safe_psql('books', q{SELECT tableoid <> 'monitoring.audit_log_default'::regclass FROM monitoring.audit_log WHERE row_key ->> 'bank' = 'third'}), 't', 'whose row is in its month, which was made while he waited');
 is($node->safe_psql('books', q{SELECT array_agg(new_values ->> 'the owner' ORDER BY at, id) FROM monitoring.audit_log WHERE new_values ->> 'the owner' IN ('two', 'three');
 SELECT count(*) FROM ONLY monitoring.audit_log_default; SELECT * FROM monitoring.maintain_audit()}), "{two,three}\n0\n{}|{}|0", 'nothing is lost, nothing made twice');
 $writer->quit;
