@@ -51,6 +51,8 @@ CREATE TABLE auth_management.payout_exclusions (
 );
 COMMENT ON TABLE auth_management.payout_exclusions IS
   'members who earn nothing for a time, or until further notice'$ddl$),
+  ('index', 'auth_management.profiles_by_admin_role',
+   'CREATE INDEX profiles_by_admin_role ON auth_management.profiles (admin_role_id) WHERE admin_role_id IS NOT NULL'),
   ('index', 'auth_management.payout_exclusions_by_member',
    'CREATE INDEX payout_exclusions_by_member ON auth_management.payout_exclusions (user_id)');
 

@@ -20,6 +20,8 @@ CREATE TABLE finance.weekly_earnings (
 );
 COMMENT ON TABLE finance.weekly_earnings IS
   'what an approved submission earned, one row each; outlives its member'$ddl$),
+  ('index', 'finance.weekly_earnings_by_pool',
+   'CREATE INDEX weekly_earnings_by_pool ON finance.weekly_earnings (weekly_pool_id)'),
   ('index', 'finance.weekly_earnings_by_member',
    'CREATE INDEX weekly_earnings_by_member ON finance.weekly_earnings (user_id, weekly_pool_id)'),
 

@@ -25,6 +25,7 @@ CREATE TABLE content.user_badges (
   UNIQUE (user_id, badge_id)
 );
 COMMENT ON TABLE content.user_badges IS 'the badges that members have, for ever'$ddl$),
+  ('index', 'content.user_badges_by_badge', 'CREATE INDEX user_badges_by_badge ON content.user_badges (badge_id)'),
   ('index', 'content.user_badges_by_submission',
    'CREATE INDEX user_badges_by_submission ON content.user_badges (submission_id)'),
 
