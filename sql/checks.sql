@@ -37,6 +37,7 @@ SELECT * FROM last_run();
 SELECT monitoring.health() - '{database,checked_at,previous}'::text[];
 INSERT INTO faults VALUES ('a', 'a is wrong', '{"size": 1, "remedy": "UPDATE a;"}', NULL), ('b', 'b is worse', NULL, 'critical');
 SELECT * FROM last_run();
+SELECT name, remedy FROM monitoring.check_results ORDER BY run DESC, name LIMIT 2;   -- the worst finding's has none of its own
 SELECT f - 'since' FROM jsonb_array_elements(monitoring.health() -> 'findings') AS f;
 SELECT monitoring.health() - '{database,checked_at,findings}'::text[] #- '{previous,checked_at}';
 UPDATE faults SET message = 'a is still wrong' WHERE object = 'a';
@@ -61,8 +62,10 @@ SELECT count(*), count(gone_at) FROM monitoring.check_findings WHERE object = 'a
 TRUNCATE faults;
 INSERT INTO faults VALUES (NULL, NULL, NULL, NULL), (NULL, 'no object', 'null', 'bad'), ('same', 'once', '1', NULL), ('same', 'twice', '[]', 'critical'),
   ('<script>alert("x")</script>', $$it's "quoted" \ and $1 %s$$, '{"a": "<b>"}', NULL), ('שלום ' || repeat('ü', 31), 'right to left', '{}', NULL), (repeat('long ', 300), repeat('message ', 1000), NULL, NULL);
+INSERT INTO faults VALUES ('scalar', 'scalar', '1', NULL), ('list', 'list', '[1, "remedy"]', NULL);
 INSERT INTO faults SELECT 'much', 'much', jsonb_build_object('text', string_agg(md5(i::text), '')) FROM generate_series(1, 4000) i;
 SELECT * FROM last_run('test');
+SELECT f -> 'details' AS details, f ->> 'remedy' AS remedy FROM jsonb_array_elements(monitoring.health() -> 'findings') AS f;
 SELECT left(object, 60) AS object, length(object), left(message, 60) AS message, length(message), severity, details FROM monitoring.check_findings WHERE gone_at IS NULL ORDER BY object COLLATE "C";
 TRUNCATE faults;
 CREATE FUNCTION "check ""it"" ün"() RETURNS SETOF monitoring.finding LANGUAGE sql AS $$ VALUES ('x', 'y', NULL::jsonb, NULL) $$;
@@ -126,6 +129,7 @@ SELECT monitoring.add_check('within', 'failing', 'warning', 'check_within()', 'd
 DROP FUNCTION check_gone(), check_changed();
 CREATE FUNCTION check_changed() RETURNS TABLE (object int, message date, details json, severity name) LANGUAGE sql AS $$ VALUES (1, '2026-01-02'::date, '{"b": 1,  "a": 2}'::json, 'critical'::name) $$;
 SELECT * FROM last_run('failing');
+SELECT remedy FROM monitoring.check_results WHERE name = 'gone';
 SELECT monitoring.drop_check(name) FROM monitoring.checks WHERE category = 'failing';
 
 -- a check changes nothing ------------------------------------------------------------------------------------------------------------

@@ -156,13 +156,13 @@ COMMENT ON FUNCTION lifeguard.read_as(oid, text, text) IS
 'For checks, which run with more rights than the tables'' owners have. Raises what the query raises.';
 
 -- Runs one check and keeps what it found. Findings that it did not look for, because it did not come to its end, stay as they are.
-CREATE FUNCTION lifeguard.keep_check(run bigint, "check" monitoring.checks, OUT status text, OUT message text, OUT details jsonb, OUT took interval)
+CREATE FUNCTION lifeguard.keep_check(run bigint, "check" monitoring.checks, OUT status text, OUT message text, OUT details jsonb, OUT remedy text, OUT took interval)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   started    constant timestamptz := clock_timestamp();
   called     constant text := ("check").function || '()';
-  time_limit constant int := least(extract(epoch FROM coalesce(("check").time_limit, current_setting('lifeguard.check_time_limit')::interval)) * 1000, 2147483647);
+  time_limit constant int := least(ceil(extract(epoch FROM coalesce(("check").time_limit, current_setting('lifeguard.check_time_limit')::interval)) * 1000), 2147483647);
   gone       bigint := 0;
 BEGIN
   WITH ran AS MATERIALIZED (
@@ -181,7 +181,7 @@ BEGIN
     SELECT * FROM found
     UNION ALL
     SELECT called, ("check").severity,
-           e.details || jsonb_build_object('failed', true, 'remedy', CASE e.outcome WHEN 'failed' THEN format('SELECT * FROM %s;', called)
+           e.details || jsonb_build_object('failed', true, 'remedy', CASE WHEN to_regprocedure(called) IS NULL THEN format('SELECT monitoring.drop_check(%L);', ("check").name) WHEN e.outcome = 'failed' THEN format('SELECT * FROM %s;', called)
              ELSE format('UPDATE monitoring.checks SET time_limit = %L WHERE name = %L;', make_interval(secs => time_limit / 200.0), ("check").name) END),
            CASE e.outcome WHEN 'failed' THEN format('the check %s failed: %s', ("check").name, left(e.message, 2000))
                           ELSE format('the check %s ran out of time (%s ms)', ("check").name, time_limit) END
@@ -193,15 +193,14 @@ BEGIN
     DO UPDATE SET severity = excluded.severity, message = excluded.message, details = excluded.details, last_run = excluded.last_run, last_seen_at = excluded.last_seen_at
     RETURNING k.first_run
   )
-  SELECT coalesce(min(r.severity), 'healthy'),
-         coalesce((array_agg(r.message ORDER BY r.severity, r.object COLLATE "C"))[1] || CASE WHEN count(r) + e.n > 1 THEN format(' (and %s more)', count(r) + e.n - 1) ELSE '' END, 'nothing found'),
+  SELECT coalesce(w.severity, 'healthy'), coalesce(w.message || CASE WHEN n.findings > 1 THEN format(' (and %s more)', n.findings - 1) ELSE '' END, 'nothing found'),
          jsonb_strip_nulls(jsonb_build_object(
-           'findings', count(r) + e.n, 'new', (SELECT count(*) FROM kept WHERE first_run = run), 'same', (SELECT count(*) FROM kept WHERE first_run < run),
-           'left_out', nullif(e.n, 0),
-           'failed', CASE WHEN e.outcome <> 'ended' THEN true END, 'sqlstate', e.details -> 'sqlstate', 'error', e.message))
-    INTO status, message, details
-    FROM (SELECT outcome, details, message, coalesce(left_out, 0) AS n FROM ending) AS e LEFT JOIN reported r ON true
-   GROUP BY e.outcome, e.details, e.message, e.n;
+           'findings', n.findings, 'new', (SELECT count(*) FROM kept WHERE first_run = run), 'same', (SELECT count(*) FROM kept WHERE first_run < run), 'left_out', nullif(e.left_out, 0),
+           'failed', CASE WHEN e.outcome <> 'ended' THEN true END, 'sqlstate', e.details -> 'sqlstate', 'error', e.message)),
+         coalesce(w.details ->> 'remedy', ("check").remedy)
+    INTO status, message, details, remedy
+    FROM ending e CROSS JOIN LATERAL (SELECT count(*) + coalesce(e.left_out, 0) AS findings FROM reported) AS n
+    LEFT JOIN (SELECT * FROM reported ORDER BY severity, object COLLATE "C" LIMIT 1) AS w ON true;
   -- what was counted only may be among those that were found before
   IF NOT details ?| '{failed,left_out}' THEN
     UPDATE monitoring.check_findings k SET gone_run = run, gone_at = started WHERE k.name = ("check").name AND k.gone_at IS NULL AND k.last_run < run;
@@ -232,6 +231,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LG402', MESSAGE = format('there is no check of the category %L', run_checks.category),
       DETAIL = jsonb_build_object('category', run_checks.category), HINT = 'SELECT DISTINCT category FROM monitoring.checks; lists them.';
   END IF;
+  PERFORM lifeguard.change_safely(t) FROM unnest('{monitoring.checks,monitoring.check_runs,monitoring.check_results,monitoring.check_findings}'::regclass[]) AS t;
   -- one run at a time, until its transaction ends; readers do not wait
   LOCK TABLE monitoring.check_runs IN SHARE ROW EXCLUSIVE MODE;
   INSERT INTO monitoring.check_runs (category) VALUES (run_checks.category) RETURNING id INTO this;
@@ -241,12 +241,12 @@ BEGIN
   LOOP
     result := lifeguard.keep_check(this, "check");
     INSERT INTO monitoring.check_results (run, name, category, status, message, details, remedy, took)
-    VALUES (this, ("check").name, ("check").category, result.status, result.message, result.details, ("check").remedy, result.took);
+    VALUES (this, ("check").name, ("check").category, result.status, result.message, result.details, result.remedy, result.took);
     name := ("check").name;
     status := result.status;
     message := result.message;
     details := result.details;
-    remedy := ("check").remedy;
+    remedy := result.remedy;
     took := result.took;
     RETURN NEXT;
   END LOOP;
@@ -266,9 +266,9 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION monitoring.run_checks(text) IS
-'Runs the enabled checks, of one category or all, each with its time limit and taken back, and keeps what they say: a row a check with healthy, warning or critical, what it says, its details and remedy, and how long it took. '
+'Runs the enabled checks, of one category or all, each with its time limit and taken back, and keeps what they say: a row a check with healthy, warning or critical, what it says (the worst of it), details, the remedy, and how long it took. '
 'One that fails or runs out of time is a finding. A second run waits for the first. Deletes results older than lifeguard.check_retention. '
-'For pg_monitor. Raises LG402 (no such category), LG403 (inside of a check), 25006 (read-only).';
+'For pg_monitor. Raises LG402 (no such category), LG403 (inside of a check), LG204 (a table of results is another role''s), 25006 (read-only).';
 
 REVOKE EXECUTE ON FUNCTION monitoring.add_check(text, text, text, regprocedure, text, text, interval), monitoring.drop_check(text), lifeguard.run_check(oid, int), lifeguard.read_as(oid, text, text),
                            lifeguard.keep_check(bigint, monitoring.checks), monitoring.run_checks(text) FROM PUBLIC;

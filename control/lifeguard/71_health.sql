@@ -41,7 +41,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     'counts', jsonb_build_object('checks', c.checks, 'healthy', c.healthy, 'warning', c.warning, 'critical', c.critical,
                                  'findings', (SELECT count(*) FROM found) + l.n, 'new', (SELECT count(*) FROM found WHERE change = 'new'), 'gone', (SELECT count(*) FROM gone)),
     'findings', coalesce((SELECT jsonb_agg(jsonb_build_object('check', f.name, 'category', f.category, 'severity', f.severity, 'object', f.object, 'message', f.message,
-                                                              'remedy', coalesce(f.details ->> 'remedy', f.remedy), 'details', coalesce(f.details - 'remedy', '{}'), 'since', f.first_seen_at, 'change', f.change)
+                                                              'remedy', coalesce(f.details ->> 'remedy', f.remedy), 'details', CASE jsonb_typeof(f.details) WHEN 'object' THEN f.details - 'remedy' ELSE coalesce(f.details, '{}') END, 'since', f.first_seen_at, 'change', f.change)
                                            ORDER BY f.severity, f.change, f.name COLLATE "C", f.object COLLATE "C") FROM shown f), '[]'),
     'findings_left_out', greatest((SELECT count(*) FROM found) - 200, 0) + l.n,
     'gone', coalesce((SELECT jsonb_agg(jsonb_build_object('check', g.name, 'object', g.object, 'message', g.message) ORDER BY g.name COLLATE "C", g.object COLLATE "C")

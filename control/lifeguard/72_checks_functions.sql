@@ -89,24 +89,30 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   UNION ALL
   SELECT k.object, format('the triggers of the foreign key %s are disabled: it does not hold', k.object),
          jsonb_build_object('table', k.relation::regclass::text, 'constraint', k.name,
-                            'remedy', (SELECT string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname), ' ') FROM pg_trigger t WHERE t.tgconstraint = k.key AND t.tgenabled <> 'O')), 'critical'
+                            'remedy', (SELECT string_agg(format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname), ' ') FROM pg_constraint part JOIN pg_trigger t ON t.tgconstraint = part.oid WHERE k.key IN (part.oid, part.conparentid) AND t.tgenabled <> 'O')), 'critical'
     FROM lifeguard.application_keys k WHERE k.disabled
 $$;
 
 -- From the text of trigger functions: which tables' triggers change which other tables. A chain of three tables, or one that comes back, is told.
 CREATE FUNCTION lifeguard.check_trigger_cascades() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $function$
-  WITH RECURSIVE writes AS MATERIALIZED (
-    SELECT DISTINCT t.relation, t.relation_name, target.relation AS target, target.name AS target_name
-      FROM lifeguard.application_triggers t
-      JOIN lifeguard.application_functions f ON f.function = t.function
+  WITH RECURSIVE relations AS MATERIALIZED (SELECT relation, name, relname, schema FROM lifeguard.application_relations WHERE kind IN ('r', 'p')),
+  triggers AS MATERIALIZED (SELECT DISTINCT relation, relation_name, function FROM lifeguard.application_triggers WHERE enabled <> 'D'),
+  named AS MATERIALIZED (
+    SELECT DISTINCT f.function, f.search_path, m[1] AS name
+      FROM lifeguard.application_functions f
      CROSS JOIN regexp_matches(lifeguard.code_of(f.source), $pattern$\m(?:insert\s+into|update(?:\s+only)?|delete\s+from(?:\s+only)?|merge\s+into)\s+((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)$pattern$, 'gi') AS m
-      JOIN lifeguard.application_relations target ON m[1] NOT ILIKE 'set'
-       AND (target.relation = to_regclass(m[1])
-            OR strpos(m[1], '.') = 0 AND target.relname = CASE WHEN m[1] LIKE '"%' THEN btrim(m[1], '"') ELSE lower(m[1]) END
-               AND target.schema = (SELECT r.schema FROM lifeguard.application_relations r WHERE r.relname = target.relname
-                                     ORDER BY position(quote_ident(r.schema::regnamespace::text) IN f.search_path) = 0, r.schema LIMIT 1))
-     WHERE t.enabled <> 'D' AND target.kind IN ('r', 'p')),
+     WHERE f.function IN (SELECT function FROM triggers)),
+  targets AS MATERIALIZED (
+    SELECT n.function, t.relation, t.name
+      FROM named n, LATERAL (
+        SELECT r.relation, r.name FROM relations r
+         WHERE CASE WHEN strpos(n.name, '.') > 0 THEN r.relation = to_regclass(n.name)
+                    ELSE r.relname = CASE WHEN n.name LIKE '"%' THEN btrim(n.name, '"') ELSE lower(n.name) END END
+         -- the first of that name in the function's path
+         ORDER BY nullif(position(quote_ident(r.schema::regnamespace::text) IN n.search_path), 0), r.schema LIMIT 1) AS t),
+  writes AS MATERIALIZED (
+    SELECT DISTINCT t.relation, t.relation_name, w.relation AS target, w.name AS target_name FROM triggers t JOIN targets w USING (function)),
   chain(start, path, names, at, closed) AS (
     SELECT relation, ARRAY[relation, target], ARRAY[relation_name, target_name], target, target = relation FROM writes
     UNION ALL

@@ -21,7 +21,8 @@ COMMENT ON FUNCTION lifeguard.reader_of_both(regclass, regclass) IS
 CREATE VIEW lifeguard.application_keys AS
 SELECT k.oid AS key, k.conname AS name, format('%I on %s', k.conname, k.conrelid::regclass) AS object, k.conrelid AS relation, k.confrelid AS parent, k.conkey, k.convalidated AS validated,
        child.kind AS kind, p.relkind AS parent_kind, k.conpfeqop, k.confkey, k.confmatchtype = 'f' AS match_full,
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O') AS disabled,
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
+         OR EXISTS (SELECT FROM pg_constraint part JOIN pg_trigger t ON t.tgconstraint = part.oid WHERE part.conparentid = k.oid AND t.tgenabled <> 'O') AS disabled,
        (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.place) FROM unnest(k.conkey) WITH ORDINALITY AS u(number, place)
           JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number) AS columns
   FROM pg_constraint k
@@ -31,7 +32,7 @@ SELECT k.oid AS key, k.conname AS name, format('%I on %s', k.conname, k.conrelid
    -- 18 has keys that are not enforced, and keys over periods
    AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AND NOT coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false);
 COMMENT ON VIEW lifeguard.application_keys IS
-'The foreign keys of the application''s tables, a partitioned table''s once. disabled: a trigger of the key''s is off.';
+'The foreign keys of the application''s tables, a partitioned table''s once. disabled: a trigger of the key''s is off, also a partition''s.';
 GRANT SELECT ON lifeguard.application_keys TO pg_monitor;
 
 -- The rows of one table (a partition, perhaps) without their parent: how many, up to a thousand, and the keys of a few. `pages`: those to look at; null for all.
@@ -102,9 +103,9 @@ BEGIN
     listing := NULL;
     BEGIN
       FOR part IN SELECT c.oid::regclass AS relation, pg_relation_size(c.oid) / current_setting('block_size')::int AS pages
-                    FROM pg_class c
-                   WHERE c.relkind = 'r' AND (c.oid = (key).relation OR c.oid IN (SELECT relid FROM pg_partition_tree((key).relation) WHERE isleaf))
+                    FROM (SELECT (key).relation UNION SELECT relid FROM pg_partition_tree((key).relation) WHERE isleaf) AS p(id) JOIN pg_class c ON c.oid = p.id AND c.relkind = 'r'
       LOOP
+        CONTINUE WHEN part.pages = 0;
         -- the whole of it, when there is a sign that it is needed
         pages := CASE WHEN slice >= 0 AND part.pages > slice AND (key).validated AND NOT (key).disabled AND known.id IS NULL
                       THEN int8range((run % (part.pages / greatest(slice, 1) + 1)) * slice, (run % (part.pages / greatest(slice, 1) + 1) + 1) * slice) END;

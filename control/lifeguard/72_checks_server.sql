@@ -20,7 +20,7 @@ CREATE FUNCTION lifeguard.long_transactions(running interval, idle interval) RET
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT format('session %s since %s', a.pid, a.backend_start::timestamptz(0)),
          format('session %s of %I is %s since %s: %s', a.pid, a.usename, CASE WHEN a.state LIKE 'idle in%' THEN 'idle in a transaction' ELSE 'in a transaction' END,
-                CASE WHEN a.state LIKE 'idle in%' THEN a.state_change ELSE a.xact_start END::timestamptz(0), left(a.query, 200)),
+                CASE WHEN a.state LIKE 'idle in%' THEN a.state_change ELSE a.xact_start END::timestamptz(0), monitoring.redact(left(a.query, 200))),
          jsonb_build_object('pid', a.pid, 'user', a.usename, 'application', a.application_name, 'state', a.state, 'begun', a.xact_start,
                             'remedy', format('SELECT pg_terminate_backend(%s);', a.pid)), NULL::text
     FROM pg_stat_activity a
@@ -41,7 +41,7 @@ CREATE FUNCTION lifeguard.lock_waits(waiting interval) RETURNS SETOF monitoring.
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT format('session %s since %s', a.pid, a.backend_start::timestamptz(0)),
          format('session %s of %I waits for a lock%s since %s, behind %s: %s', a.pid, a.usename, coalesce(' on ' || l.relation::regclass::text, ''), l.waitstart::timestamptz(0),
-                coalesce((SELECT string_agg(format('session %s', b), ', ') FROM unnest(pg_blocking_pids(a.pid)) AS b), 'nobody any more'), left(a.query, 200)),
+                coalesce((SELECT string_agg(format('session %s', b), ', ') FROM unnest(pg_blocking_pids(a.pid)) AS b), 'nobody any more'), monitoring.redact(left(a.query, 200))),
          jsonb_build_object('pid', a.pid, 'user', a.usename, 'blocked_by', pg_blocking_pids(a.pid), 'lock', l.mode,
                             'remedy', (SELECT string_agg(format('SELECT pg_terminate_backend(%s);', b), ' ') FROM unnest(pg_blocking_pids(a.pid)) AS b)), NULL::text
     FROM (SELECT DISTINCT ON (pid) * FROM pg_locks WHERE NOT granted AND waitstart < now() - waiting ORDER BY pid, waitstart) AS l
