@@ -91,7 +91,7 @@ test: ## every suite on a throw-away cluster; TESTS="regress/lifecycle t soak/la
 soak: ## the long tests in full; SOAK_SECONDS=60
 	@SOAK_SECONDS=$${SOAK_SECONDS:-60} scripts/test $(or $(TESTS),soak)
 
-bench: ## tables of ratios: the club against the cascade and hand-written SQL, the journal on against off, row security; BENCH=club, journal or identity
+bench: ## tables of ratios and figures; BENCH=club, journal, identity, audit or monitoring
 	@bench/run
 
 demo: ## the story, step by step, on a private cluster; KEEP=1 leaves it up

@@ -11,10 +11,13 @@ DECLARE
                                'errors_by_day,latest_errors,unresolved_errors,accepted_lints,accepted_lints_pkey,'
                                'access_expectations,access_expectations_pkey,access_roles,access_roles_pkey,access_owners,access_owners_pkey,'
                                'finding,checks,checks_pkey,check_runs,check_runs_pkey,check_runs_id_seq,check_results,check_results_pkey,check_results_run,'
-                               'check_findings,check_findings_pkey,check_findings_id_seq,check_findings_open,check_findings_gone,gauge,gauges,gauges_pkey}';
+                               'check_findings,check_findings_pkey,check_findings_id_seq,check_findings_open,check_findings_gone,gauge,gauges,gauges_pkey,'
+                               'audit_log,audit_log_default,audit_log_default_recent,audit_log_id_seq,job_definitions,job_definitions_pkey,'
+                               'job_schedules,job_schedules_pkey,job_runs,job_runs_pkey,jobs,reports,reports_pkey,metrics}';
   functions constant text[] := '{log_error,drain,status,selftest,resolve,reopen,prune_errors,redact,mute,unmute,retry_quarantined,'
                                'lint,accept_lint,withdraw_lint,explain_access,test_rls_policies,remember_access,access_changes,'
-                               'add_check,drop_check,run_checks,health,add_gauges,drop_gauges,check_referential_integrity,verify_constraints,test_schema_migration}';
+                               'add_check,drop_check,run_checks,health,add_gauges,drop_gauges,check_referential_integrity,verify_constraints,test_schema_migration,'
+                               'health_report,add_job,drop_job,run_job,schedule_jobs,unschedule_jobs,keep_report,history_of,maintain_audit}';
   trusted   constant oid[] := ARRAY(SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user);
   place     constant oid := 'monitoring'::regnamespace;
   before    pg_class;           -- the table whose rows are taken over
