@@ -54,6 +54,14 @@ constexpr int audit_unavailable = sqlstate("LG410");
 constexpr int not_audited = sqlstate("LG411");
 constexpr int invalid_row_key = sqlstate("LG412");
 
+// the health report
+constexpr int no_such_format = sqlstate("LG420");
+
+// jobs
+constexpr int invalid_job = sqlstate("LG430");
+constexpr int no_such_job = sqlstate("LG431");
+constexpr int no_scheduler = sqlstate("LG432");
+
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");
 constexpr int pool_missing = sqlstate("LG102");
