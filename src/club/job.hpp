@@ -9,14 +9,7 @@
 namespace lifeguard::club {
 
 // What can be asked for a submission; a set of bits.
-enum Task : unsigned {
-    update_profile = 1,
-    award_badges = 2,
-    create_graphic = 4,
-    earn = 8,
-    give_back = 16,
-    rank = 32
-};
+enum Task : unsigned { update_profile = 1, award_badges = 2, create_graphic = 4, earn = 8, give_back = 16, rank = 32 };
 constexpr unsigned money = earn | give_back;
 
 struct Badge;

@@ -118,8 +118,8 @@ void store_rank_counts(Run &run) {
             continue;
         CHECK_FOR_INTERRUPTS();
         pg::Row row;
-        for (int tries = 0; !run.work.find(table, {{pull_ups, Int32GetDatum(change.pull_ups)}},
-                                           pg::Lock::no_key_update, &row);
+        for (int tries = 0;
+             !run.work.find(table, {{pull_ups, Int32GetDatum(change.pull_ups)}}, pg::Lock::no_key_update, &row);
              tries++) {
             if (tries == 100)
                 elog(ERROR, "the row of %d pull-ups in analytics.best_counts cannot be seen or made", change.pull_ups);

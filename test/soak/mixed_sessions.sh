@@ -151,6 +151,8 @@ for scope in club member; do
     done
     ok "cap for the $scope: no deadlock" "$([ "$(deadlocks)" = 0 ] || echo "$(deadlocks) deadlocks")"
     ok "cap for the $scope: totals are exact" "$(sql -c "SELECT format('%s: %s', what, which) FROM test.wrong LIMIT 10")"
+    ok "cap for the $scope: ranks are those of the view" "$(sql -c "SELECT l.user_id, l.rank, analytics.rank_of(l.user_id) FROM analytics.leaderboard l WHERE analytics.rank_of(l.user_id) IS DISTINCT FROM l.rank LIMIT 10" \
+        -c "SELECT format('%s: %s', object, message) FROM pull_up_club.check_ranks() LIMIT 10")"
     ok "cap for the $scope: what moved is there" "$(sql -f "$work/moves" | head -n 10)"
     sql -c 'SELECT DISTINCT reason FROM finance.weekly_earnings WHERE reason IS NOT NULL' >> "$work/met"
 done
