@@ -623,6 +623,14 @@ SELECT ident.become(1), cardinality(lifeguard.organizations()), lifeguard.organi
 SELECT count(*) FILTER (WHERE lifeguard.is_member(ident.id(n))), count(*) FILTER (WHERE lifeguard.has_permission(ident.id(n), 'viewer')), count(lifeguard.organization_role(ident.id(n))) FROM generate_series(1, 120000) AS n;
 SELECT ident.become(2), cardinality(lifeguard.organizations());
 
+-- the function that a cached source's condition calls becomes another
+DELETE FROM lifeguard.identity_sources;
+CREATE FUNCTION ident.counts(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+SELECT lifeguard.use_admins('ident.own', 'person', 'ident.counts(role)', cached => true) > 0;
+SELECT ident.become(1), lifeguard.is_admin();
+CREATE OR REPLACE FUNCTION ident.counts(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false';
+SELECT lifeguard.is_admin();
+
 \set VERBOSITY default
 DELETE FROM lifeguard.identity_sources;
 RESET request.jwt.claims;
