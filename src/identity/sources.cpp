@@ -253,6 +253,9 @@ SPIPlanPtr plan_of(Source &source, Question question) {
     SPIPlanPtr made = SPI_prepare(query_text(source, question), question == Question::one ? 2 : 1, types);
     if (made == nullptr || list_length(SPI_plan_get_plan_sources(made)) != 1)
         report_broken(source, "its condition is no expression");
+    // also without our parentheses: a condition that closes them would go on with more than a condition
+    if (source.condition != nullptr)
+        (void)SPI_prepare(psprintf("SELECT FROM %s WHERE %s", source.table, source.condition), 0, nullptr);
     if (source.cached && source.condition != nullptr)
         require_lasting(source, made);
     SPI_keepplan(made);
