@@ -207,13 +207,11 @@ DECLARE
   unsafe   text;       -- what must not be evaluated with the reader's rights
   found    text[];
 BEGIN
-  -- what another's table holds, and its source's condition, is not for a superuser to evaluate
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = reader) THEN
-    unsafe := coalesce((SELECT format('table %s of %s', via, relowner::regrole) FROM pg_class c JOIN pg_roles o ON o.oid = relowner WHERE c.oid = via AND NOT o.rolsuper),
-                       lifeguard.unsafe_on(via));
-  ELSIF reader IS NULL THEN
-    unsafe := coalesce(lifeguard.unsafe_on(relation), 'nobody may');
-  END IF;
+  -- what another's table holds, and its source's condition, is not for the reader to evaluate
+  unsafe := CASE WHEN reader IS NULL THEN coalesce(lifeguard.unsafe_on(relation), 'nobody may')
+                 ELSE coalesce((SELECT format('table %s of %s', via, o.rolname) FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
+                                 WHERE c.oid = via AND NOT o.rolsuper AND o.rolname <> reader),
+                               CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = reader) THEN lifeguard.unsafe_on(via) END) END;
   IF unsafe IS NOT NULL THEN
     why := 'the table cannot be read safely: ' || unsafe;
     RETURN;
