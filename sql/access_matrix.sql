@@ -173,7 +173,7 @@ ALTER POLICY p ON access.guarded USING (buyer = access.uid());
 CREATE POLICY strict ON access.guarded AS RESTRICTIVE FOR UPDATE USING (n > 5);
 ALTER TABLE access.guarded FORCE ROW LEVEL SECURITY;
 SELECT * FROM access.matrix('access.guarded') WHERE persona = 'owner';
--- forced upon its owner, whose code a superuser will not run
+-- forced upon its owner, whose code runs as he all the same
 ALTER TABLE access.guarded ADD CHECK (access.secret());
 SELECT * FROM access.matrix('access.guarded') WHERE persona = 'owner';
 

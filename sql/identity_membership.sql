@@ -78,6 +78,9 @@ SELECT lifeguard.use_admins('ident.admins', 'user', cached => NULL);
 SELECT lifeguard.drop_source(-1);
 SELECT lifeguard.drop_source(NULL);
 \set VERBOSITY sqlstate
+-- no more than a condition
+SELECT lifeguard.use_members('ident.members', 'person', 'organization', condition => 'false) UNION ALL SELECT id, NULL FROM ident.users WHERE (true');
+SELECT lifeguard.use_members('ident.members', 'person', 'organization', condition => 'false) OR (true');
 -- not cached: what depends on the time, on settings, on other tables
 SELECT lifeguard.use_members('ident.members', 'person', 'organization', condition => 'since < now()', cached => true);
 SELECT lifeguard.use_members('ident.members', 'person', 'organization', condition => 'current_setting(''my.x'', true) IS NULL', cached => true);
@@ -566,11 +569,12 @@ CREATE VIEW ident.trap AS SELECT person, organization, ident.runs('view') AS rol
 INSERT INTO ident.own VALUES (ident.id(1), ident.id(1), 'viewer');
 SELECT lifeguard.use_members('ident.trap', 'person', 'organization', 'role', 'ident.runs(''condition'') <> ''''') > 0;
 SELECT lifeguard.use_members('ident.own', 'person', 'organization', 'role', 'true) OR (true') > 0;
+SELECT lifeguard.use_members('ident.own', 'person', 'organization', 'role', 'true') > 0;
 UPDATE lifeguard.identity_sources SET relation = 'ident.users', user_column = 'id', organization_column = 'id' WHERE relation = 'ident.own'::regclass;
 RESET ROLE;
 SELECT lifeguard.use_role_order('{viewer}') > 0;
 SELECT ident.become(1), lifeguard.has_permission(ident.id(1), 'viewer');
--- what a condition says about rows of his own table is his to say; it makes nobody more than that
+-- a condition says something about the caller's rows, and makes nobody else a member
 SELECT ident.become(5), lifeguard.is_member(ident.id(1));
 DELETE FROM lifeguard.identity_sources WHERE relation IS NOT NULL;
 \set VERBOSITY sqlstate
@@ -622,6 +626,14 @@ SELECT lifeguard.use_members('ident.own', 'person', 'organization', 'role', cach
 SELECT ident.become(1), cardinality(lifeguard.organizations()), lifeguard.organizations() = (SELECT array_agg(organization ORDER BY organization) FROM ident.own);
 SELECT count(*) FILTER (WHERE lifeguard.is_member(ident.id(n))), count(*) FILTER (WHERE lifeguard.has_permission(ident.id(n), 'viewer')), count(lifeguard.organization_role(ident.id(n))) FROM generate_series(1, 120000) AS n;
 SELECT ident.become(2), cardinality(lifeguard.organizations());
+
+-- the function that a cached source's condition calls becomes another
+DELETE FROM lifeguard.identity_sources;
+CREATE FUNCTION ident.counts(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+SELECT lifeguard.use_admins('ident.own', 'person', 'ident.counts(role)', cached => true) > 0;
+SELECT ident.become(1), lifeguard.is_admin();
+CREATE OR REPLACE FUNCTION ident.counts(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false';
+SELECT lifeguard.is_admin();
 
 \set VERBOSITY default
 DELETE FROM lifeguard.identity_sources;

@@ -118,7 +118,12 @@ COMMENT ON FUNCTION lifeguard.runner_of(name) IS
 'The function in pg_temp that runs one statement with the rights of a role, which it cannot leave; made where it is not there yet. '
 'Raises LG311 when it was tampered with.';
 
-CREATE FUNCTION lifeguard.run_as(role_name name, statement text, reads boolean DEFAULT false) RETURNS text[]
+CREATE FUNCTION lifeguard.run_past_force(runner regprocedure, statement text, reads boolean, path text) RETURNS text[]
+LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_run_past_force';
+COMMENT ON FUNCTION lifeguard.run_past_force(regprocedure, text, boolean, text) IS
+'Calls a function of runner_of() so that row security that is forced upon a table''s owner does not hold for him. For superusers and roles with BYPASSRLS; raises LG311 for others.';
+
+CREATE FUNCTION lifeguard.run_as(role_name name, statement text, reads boolean DEFAULT false, past_force boolean DEFAULT false) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   runner constant text := lifeguard.runner_of(role_name);
@@ -128,11 +133,15 @@ DECLARE
 BEGIN
   -- the setting is for those who ask for it by name; the rights come from the runner
   BEGIN
-    PERFORM set_config('role', role_name, true);
+    PERFORM set_config('role', role_name, true) WHERE NOT past_force;   -- that takes the caller's own right
   EXCEPTION WHEN insufficient_privilege THEN   -- inside of somebody's SECURITY DEFINER function
     NULL;
   END;
-  EXECUTE format('SELECT %s($1, $2, $3)', runner) INTO result USING statement, reads, path;
+  IF past_force THEN
+    result := lifeguard.run_past_force((runner || '(text, boolean, text)')::regprocedure, statement, reads, path);
+  ELSE
+    EXECUTE format('SELECT %s($1, $2, $3)', runner) INTO result USING statement, reads, path;
+  END IF;
   -- what ran may have SET a path of its own, which outlasts the functions that pin theirs: nothing must be looked up in it,
   -- and after SET LOCAL it would come back
   SET search_path TO pg_catalog, pg_temp;
@@ -141,8 +150,9 @@ BEGIN
   END IF;
   RETURN result;
 END $$;
-COMMENT ON FUNCTION lifeguard.run_as(name, text, boolean) IS
+COMMENT ON FUNCTION lifeguard.run_as(name, text, boolean, boolean) IS
 'Runs one statement with the rights of a role, which it cannot leave. Returns what it selects as text[] where it reads, else how many rows it touched. '
+'past_force: row security does not hold for the owner of a table, also where it is forced. '
 'Leaves a function in pg_temp: to be called in a subtransaction that is rolled back. Raises what the statement raises.';
 
 CREATE FUNCTION lifeguard.try_as(role_name name, claims jsonb, statement text, reads boolean DEFAULT false,
@@ -157,10 +167,10 @@ BEGIN
   second := false;
   PERFORM lifeguard.set_request(claims);
   IF first_statement IS NOT NULL THEN
-    PERFORM lifeguard.run_as(first_role, first_statement);
+    PERFORM lifeguard.run_as(first_role, first_statement, past_force => true);
   END IF;
   second := true;
-  result := lifeguard.run_as(role_name, statement, reads);
+  result := lifeguard.run_as(role_name, statement, reads, past_force => reads);
   tried := true;
   RAISE EXCEPTION USING ERRCODE = 'LG310', MESSAGE = 'taken back';
 EXCEPTION WHEN OTHERS THEN
@@ -176,6 +186,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION lifeguard.try_as(name, jsonb, text, boolean, name, text) IS
 'Runs a statement as a role with these claims (after another one, as another role) and takes everything back. '
+'What reads, and what comes first, is for the tables'' owners: row security is not forced upon them. '
 'Returns what run_as() returned, or the SQLSTATE and message of the error; whether it was the second statement''s, direct (not within a function that it called, '
 'as far as the messages are English), and constrained (by a table''s constraint). Raises nothing but a cancelled query.';
 
@@ -190,7 +201,9 @@ BEGIN
                  UNION SELECT 'pg_constraint', oid FROM pg_constraint WHERE conrelid IN (SELECT id FROM tree)
                  UNION SELECT 'pg_rewrite', oid FROM pg_rewrite WHERE ev_class IN (SELECT id FROM tree)
                  UNION SELECT 'pg_statistic_ext', oid FROM pg_statistic_ext WHERE stxrelid IN (SELECT id FROM tree)
-                 UNION SELECT 'pg_attrdef', oid FROM pg_attrdef WHERE adrelid IN (SELECT id FROM tree))
+                 UNION SELECT 'pg_attrdef', oid FROM pg_attrdef WHERE adrelid IN (SELECT id FROM tree)
+                 -- those that also fire while session_replication_role is replica
+                 UNION SELECT 'pg_trigger', oid FROM pg_trigger WHERE tgrelid IN (SELECT id FROM tree) AND tgenabled IN ('A', 'R'))
   SELECT format('%s of %s', pg_describe_object(d.refclassid, d.refobjid, 0), owner::regrole)
     FROM (SELECT d.refclassid, d.refobjid FROM parts p JOIN pg_depend d ON d.classid = p.class AND d.objid = p.id UNION ALL SELECT 'pg_class'::regclass, relation) AS d,
          LATERAL (SELECT proowner FROM pg_proc WHERE d.refclassid = 'pg_proc'::regclass AND oid = d.refobjid
@@ -206,21 +219,13 @@ COMMENT ON FUNCTION lifeguard.unsafe_on(regclass) IS
 CREATE FUNCTION lifeguard.reader_of(relation regclass) RETURNS name
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  candidate record;
+  owner constant pg_roles := (SELECT r FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = relation);
 BEGIN
-  FOR candidate IN
-    SELECT r.rolname AS name, r.rolsuper AS super
-      FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
-      JOIN pg_roles r ON r.oid = o.oid AND (NOT c.relforcerowsecurity OR o.rolsuper OR o.rolbypassrls) AND pg_has_role(o.oid, 'MEMBER')
-                      OR r.rolname = current_user AND (r.rolsuper OR r.rolbypassrls)
-     WHERE c.oid = relation ORDER BY r.oid <> o.oid
-  LOOP
-    IF NOT candidate.super OR lifeguard.unsafe_on(relation) IS NULL THEN
-      RETURN candidate.name;
-    END IF;
-  END LOOP;
-  RETURN NULL;
+  IF pg_has_role(owner.oid, 'MEMBER') THEN
+    RETURN CASE WHEN NOT owner.rolsuper OR lifeguard.unsafe_on(relation) IS NULL THEN owner.rolname END;
+  END IF;
+  RETURN (SELECT rolname FROM pg_roles WHERE rolname = current_user AND rolbypassrls AND NOT rolsuper);
 END $$;
 COMMENT ON FUNCTION lifeguard.reader_of(regclass) IS
-'As whom a table is read past its row security: its owner where he is not subject to it, else the caller; '
+'As whom a table is read past its row security: its owner where the caller may act as him, else the caller; '
 'never a superuser where that would run code of somebody with fewer rights. Null when there is nobody.';

@@ -128,7 +128,7 @@ BEGIN
   IF reader IS NULL THEN
     RETURN 'no row could be made safely: ' || lifeguard.unsafe_on(relation);
   END IF;
-  PERFORM lifeguard.run_as(reader, lifeguard.make_row_statement(relation, lifeguard.fit_checks(relation, given)));
+  PERFORM lifeguard.run_as(reader, lifeguard.make_row_statement(relation, lifeguard.fit_checks(relation, given)), past_force => true);
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
   RETURN format('no row could be made: %s', SQLERRM);
@@ -204,10 +204,16 @@ DECLARE
   whose    text;       -- the owner of a row, as SQL
   columns  text;       -- the rest of what is read
   sorted   text;
+  unsafe   text;       -- what must not be evaluated with the reader's rights
   found    text[];
 BEGIN
-  IF reader IS NULL OR via IS NOT NULL AND lifeguard.unsafe_on(via) IS NOT NULL AND (SELECT rolsuper FROM pg_roles WHERE rolname = reader) THEN
-    why := 'the table cannot be read safely: ' || coalesce(lifeguard.unsafe_on(relation), lifeguard.unsafe_on(via));
+  -- what another's table holds, and its source's condition, is not for the reader to evaluate
+  unsafe := CASE WHEN reader IS NULL THEN coalesce(lifeguard.unsafe_on(relation), 'nobody may')
+                 ELSE coalesce((SELECT format('table %s of %s', via, o.rolname) FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner
+                                 WHERE c.oid = via AND NOT o.rolsuper AND o.rolname <> reader),
+                               CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = reader) THEN lifeguard.unsafe_on(via) END) END;
+  IF unsafe IS NOT NULL THEN
+    why := 'the table cannot be read safely: ' || unsafe;
     RETURN;
   END IF;
   whose := CASE WHEN subject IS NULL THEN NULL

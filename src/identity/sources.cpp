@@ -37,6 +37,11 @@ void count_change(Datum, Oid table) {
         sources_changes++;
 }
 
+// Called when a function has changed: a condition may call it, and answers that lasted are of what it was.
+void count_function_change(Datum, int, uint32) {
+    membership_changes++;
+}
+
 // Called when a schema has changed, perhaps its name.
 void count_schema_change(Datum, int, uint32) {
     sources_changes++;
@@ -86,9 +91,10 @@ bool tells_of_changes(Oid table) {
     if (opened == nullptr)
         return false;
     bool tells = false;
-    const TriggerDesc *triggers = opened->trigdesc;
+    TriggerDesc *triggers = CopyTriggerDesc(opened->trigdesc); // another session's CREATE TRIGGER replaces the original
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
         tells = tells || tells_of_changes(triggers->triggers[i]);
+    FreeTriggerDesc(triggers);
     tells = tells && opened->rd_rel->relkind == RELKIND_RELATION && !has_superclass(table) &&
             !opened->rd_rel->relhassubclass;
     relation_close(opened, AccessShareLock);
@@ -247,6 +253,9 @@ SPIPlanPtr plan_of(Source &source, Question question) {
     SPIPlanPtr made = SPI_prepare(query_text(source, question), question == Question::one ? 2 : 1, types);
     if (made == nullptr || list_length(SPI_plan_get_plan_sources(made)) != 1)
         report_broken(source, "its condition is no expression");
+    // also without our parentheses: a condition that closes them would go on with more than a condition
+    if (source.condition != nullptr)
+        (void)SPI_prepare(psprintf("SELECT FROM %s WHERE %s", source.table, source.condition), 0, nullptr);
     if (source.cached && source.condition != nullptr)
         require_lasting(source, made);
     SPI_keepplan(made);
@@ -348,6 +357,7 @@ void ask(Source &source, Question question, const pg_uuid_t &user, const pg_uuid
 void init_sources() {
     CacheRegisterRelcacheCallback(count_change, 0);
     CacheRegisterSyscacheCallback(NAMESPACEOID, count_schema_change, 0);
+    CacheRegisterSyscacheCallback(PROCOID, count_function_change, 0);
 }
 
 } // namespace lifeguard::identity
