@@ -193,7 +193,7 @@ BEGIN
          FROM analytics.best_submissions b
          JOIN auth_management.profiles p ON p.id = b.user_id
          JOIN content.submissions s ON s.id = b.submission_id
-        WHERE (last_member IS NULL OR b.pull_ups < last_pull_ups)
+        WHERE b.pull_ups < coalesce(last_pull_ups, 2147483647)   -- where the index begins
           AND (wanted_gender IS NULL OR p.gender = wanted_gender)
           AND (wanted_club IS NULL OR coalesce(s.organization, p.organization) = wanted_club)
         ORDER BY b.pull_ups DESC, b.approved_at, b.user_id LIMIT wanted)
