@@ -2,15 +2,13 @@
 \echo
 \echo '== 8. A database that looks at itself =='
 \echo
-\echo 'Somebody writes past the rules: a pool''s balance, and an approval without its earning.'
+\echo 'Somebody deletes an earning, past every rule.'
 \echo
 \o /dev/null
-DELETE FROM monitoring.access_expectations;
-SELECT monitoring.update_current_pool();
+SELECT monitoring.resolve(id) FROM monitoring.unresolved_errors;
 \o
 \set ECHO queries
 SET session_replication_role = replica;
-UPDATE finance.weekly_pools SET spent_dollars = spent_dollars + 4, remaining_amount_dollars = remaining_amount_dollars - 4 WHERE is_current;
 DELETE FROM finance.weekly_earnings WHERE submission_id = (SELECT submission_id FROM analytics.leaderboard ORDER BY rank LIMIT 1);
 RESET session_replication_role;
 \set ECHO none

@@ -334,10 +334,10 @@ DECLARE
   monday constant date := today - (extract(isodow FROM today)::int - 1);
 BEGIN
   RETURN QUERY
-    SELECT format('%s to %s', to_char(p.week_start_date, 'YYYY-MM-DD'), to_char(p.week_end_date, 'YYYY-MM-DD')), p.spent_dollars::numeric, p.total_amount_dollars::numeric, 'dollars'::text
+    SELECT format('%s to %s', to_char(p.week_start_date, 'YYYY-MM-DD'), to_char(p.week_end_date, 'YYYY-MM-DD')), p.remaining_amount_dollars::numeric, p.total_amount_dollars::numeric, '$ left'::text
       FROM finance.weekly_pools p WHERE p.week_start_date BETWEEN monday - 21 AND monday ORDER BY p.week_start_date DESC;
 END $$;
-COMMENT ON FUNCTION pull_up_club.pool_gauges() IS 'gauge: the dollars spent of the pools of this week and the three before';
+COMMENT ON FUNCTION pull_up_club.pool_gauges() IS 'gauge: the dollars that are left in the pools of this week and the three before';
 
 DO $$
 DECLARE
