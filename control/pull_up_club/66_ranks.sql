@@ -19,10 +19,29 @@ COMMENT ON TABLE analytics.best_submissions IS
    'CREATE INDEX best_submissions_by_rank ON analytics.best_submissions (pull_ups DESC, approved_at, user_id)'),
   ('table', 'analytics.best_counts', $ddl$
 CREATE TABLE analytics.best_counts (
-  pull_ups int PRIMARY KEY,
-  members  int NOT NULL
-) WITH (fillfactor = 50);   -- room for updates in place
-COMMENT ON TABLE analytics.best_counts IS 'how many members have this count as their best; kept by the lifecycle'$ddl$);
+  id       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  pull_ups int NOT NULL,
+  members  int NOT NULL                                 -- so many more; fewer: negative
+);
+COMMENT ON TABLE analytics.best_counts IS
+  'how many members have a count as their best: the sum of its rows; kept by the lifecycle, folded by analytics.fold_counts()'$ddl$),
+  ('index', 'analytics.best_counts_by_count', 'CREATE INDEX best_counts_by_count ON analytics.best_counts (pull_ups) INCLUDE (members)');
+
+-- Approvals add rows and never wait for each other here. Who folds takes only rows that he sees and locks; a second one
+-- finds them gone.
+CREATE FUNCTION analytics.fold_counts() RETURNS int
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  WITH gone AS (
+    DELETE FROM analytics.best_counts
+     WHERE pull_ups IN (SELECT pull_ups FROM analytics.best_counts GROUP BY 1 HAVING count(*) > 1) RETURNING pull_ups, members
+  ), folded AS (
+    INSERT INTO analytics.best_counts (pull_ups, members) SELECT pull_ups, sum(members) FROM gone GROUP BY 1 HAVING sum(members) <> 0
+  )
+  SELECT count(*)::int FROM gone
+$$;
+COMMENT ON FUNCTION analytics.fold_counts() IS
+  'makes one row of the rows that approvals have added for a count, and returns how many it took; done every night';
+REVOKE EXECUTE ON FUNCTION analytics.fold_counts() FROM PUBLIC;
 
 CREATE FUNCTION analytics.rank_submission(submission_id uuid) RETURNS boolean
 LANGUAGE C AS 'MODULE_PATHNAME', 'club_rank_submission';
@@ -57,17 +76,16 @@ BEGIN
 
   WITH counted AS (
     SELECT b.pull_ups, count(*)::int AS members FROM analytics.best_submissions b GROUP BY 1
-  ), removed AS (
-    DELETE FROM analytics.best_counts c WHERE NOT EXISTS (SELECT FROM counted WHERE counted.pull_ups = c.pull_ups) AND c.members <> 0
-    RETURNING 1
+  ), summed AS (
+    SELECT c.pull_ups, sum(c.members)::int AS members FROM analytics.best_counts c GROUP BY 1
   ), stored AS (
-    INSERT INTO analytics.best_counts AS c
-    SELECT counted.* FROM counted LEFT JOIN analytics.best_counts old USING (pull_ups)
-     WHERE old.members IS DISTINCT FROM counted.members
-    ON CONFLICT (pull_ups) DO UPDATE SET members = excluded.members
+    INSERT INTO analytics.best_counts (pull_ups, members)
+    SELECT pull_ups, coalesce(counted.members, 0) - coalesce(summed.members, 0) FROM counted FULL JOIN summed USING (pull_ups)
+     WHERE coalesce(counted.members, 0) <> coalesce(summed.members, 0)
     RETURNING 1
   )
-  SELECT mended + (SELECT count(*) FROM removed) + (SELECT count(*) FROM stored) INTO mended;
+  SELECT mended + (SELECT count(*) FROM stored) INTO mended;
+  PERFORM analytics.fold_counts();
   RETURN mended;
 END $$;
 COMMENT ON FUNCTION analytics.rebuild_ranks() IS
@@ -115,8 +133,7 @@ BEGIN
       FROM (SELECT pull_ups, -1 FROM was UNION ALL SELECT actual_pull_up_count, 1 FROM next) AS c(pull_ups, members)
      GROUP BY 1 HAVING sum(c.members) <> 0 ORDER BY 1
   LOOP
-    INSERT INTO analytics.best_counts AS c VALUES (change.pull_ups, change.members)
-    ON CONFLICT (pull_ups) DO UPDATE SET members = c.members + excluded.members;
+    INSERT INTO analytics.best_counts (pull_ups, members) VALUES (change.pull_ups, change.members);
   END LOOP;
   RETURN NULL;
 END $body$;

@@ -140,6 +140,7 @@ BEGIN
   current := monitoring.update_current_pool();
   pools := monitoring.check_pool_consistency(fix => true);
   missing := (SELECT coalesce(jsonb_agg(to_jsonb(m)), '[]') FROM monitoring.check_missing_earnings() AS m);
+  PERFORM analytics.fold_counts();
   IF EXISTS (SELECT FROM pull_up_club.check_ranks()) THEN
     ranks := analytics.rebuild_ranks();
     INSERT INTO pull_up_club.mendings (what, object, was, is_now) VALUES ('ranks', 'analytics.best_submissions', jsonb_build_object('rows_off', ranks), '{"rows_off": 0}');

@@ -322,7 +322,7 @@ BEGIN
   RETURN QUERY
     SELECT format('%s pull-ups', coalesce(c.pull_ups, b.pull_ups)), format('%s members have %s as their best, and the ranks count %s', coalesce(b.members, 0), coalesce(c.pull_ups, b.pull_ups), coalesce(c.members, 0)),
            jsonb_build_object('pull_ups', coalesce(c.pull_ups, b.pull_ups), 'members', coalesce(b.members, 0), 'counted', coalesce(c.members, 0)), NULL::text
-      FROM analytics.best_counts c FULL JOIN (SELECT pull_ups, count(*) AS members FROM analytics.best_submissions GROUP BY 1) AS b USING (pull_ups)
+      FROM (SELECT pull_ups, sum(members) AS members FROM analytics.best_counts GROUP BY 1) AS c FULL JOIN (SELECT pull_ups, count(*) AS members FROM analytics.best_submissions GROUP BY 1) AS b USING (pull_ups)
      WHERE coalesce(c.members, 0) <> coalesce(b.members, 0);
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_ranks() IS 'check: members whose rank is not by their best approved submission, as after history was loaded without triggers';

@@ -113,7 +113,7 @@ extern pg::Table table;
 } // namespace best_submissions
 
 namespace best_counts {
-enum : int { pull_ups, members };
+enum : int { id, pull_ups, members };
 extern pg::Table table;
 } // namespace best_counts
 
