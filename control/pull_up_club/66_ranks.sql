@@ -93,8 +93,7 @@ COMMENT ON FUNCTION analytics.rebuild_ranks() IS
   'rows were off; approvals wait meanwhile; LG115 in a transaction that is not READ COMMITTED';
 REVOKE EXECUTE ON FUNCTION analytics.rebuild_ranks() FROM PUBLIC;
 
--- Deleting is no transition: a statement's end looks for the bests that went. They are locked in the order of members, then
--- the counts in theirs, as approvals do.
+-- Deleting is no transition: a statement's end looks for the bests that went. They are locked in the order of members.
 INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('rows', 'the ranks', 'SELECT FROM generate_series(1, analytics.rebuild_ranks())'),
   ('function', 'analytics.forget_submissions()', $ddl$

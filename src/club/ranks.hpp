@@ -14,7 +14,7 @@ struct RankChange {
 // Brings a member's best up to date with his jobs, under his row's lock, and notes what that changes in the counts.
 void rank_member(Run &run, Job **jobs, int count);
 
-// Stores the noted changes, in the order of the counts: the last rows that a batch locks, after the pools.
+// Stores the noted changes.
 void store_rank_counts(Run &run);
 
 } // namespace lifeguard::club
