@@ -56,6 +56,7 @@ REVOKE EXECUTE ON FUNCTION lifeguard.unused_indexes(interval, bigint) FROM PUBLI
 CREATE FUNCTION lifeguard.check_unused_indexes() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM lifeguard.unused_indexes('30 days', 1024 * 1024) $$;
 
+-- An index of the rows whose key is not null serves too: what points somewhere is not null.
 CREATE FUNCTION lifeguard.check_keys_without_index() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT k.object, format('no index of %s begins with %s: each change of %s reads the whole table', k.relation::regclass, k.columns, k.parent::regclass),
@@ -63,7 +64,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                             'remedy', format('CREATE INDEX%s ON %s (%s);', CASE WHEN k.kind = 'p' THEN '' ELSE ' CONCURRENTLY' END, k.relation::regclass, k.columns)), NULL::text
     FROM lifeguard.application_keys k
    WHERE NOT EXISTS (SELECT FROM lifeguard.application_indexes i
-                      WHERE i.relation = k.relation AND i.valid AND i.predicate IS NULL
+                      WHERE i.relation = k.relation AND i.valid
+                        AND (i.predicate IS NULL OR i.predicate IN (SELECT format('(%I IS NOT NULL)', a.attname) FROM pg_attribute a WHERE a.attrelid = k.relation AND a.attnum = ANY (k.conkey)))
                         AND (SELECT array_agg(u.number) FROM unnest(i.columns::int2[]) WITH ORDINALITY AS u(number, place) WHERE u.place <= cardinality(k.conkey)) @> k.conkey)
 $$;
 
