@@ -86,6 +86,7 @@ INSERT INTO test.faults (what, found, fault, mend) VALUES
 ('approved while it was off: no earning', ARRAY['club_missing_earnings: submission ' || test.submission(9)],
  format('UPDATE content.submissions SET status = ''approved'', actual_pull_up_count = 14 WHERE id = %L', test.submission(9)), 'remedy'),
 ('nor a rank', ARRAY['club_ranks: member ' || test.member(9)], NULL, 'remedy'),
+('nor badges, of which no check tells', '{}', NULL, format('SELECT content.award_badges(%L)', test.submission(9))),
 ('the cap''s ledger', ARRAY[format('club_months: %s of the club', test.month())],
  test.behind(format('UPDATE finance.monthly_totals SET spent_dollars = spent_dollars + 9 WHERE month_year = %L', test.month())),
  test.behind(format('UPDATE finance.monthly_totals SET spent_dollars = spent_dollars - 9 WHERE month_year = %L', test.month()))),
@@ -159,7 +160,8 @@ SELECT is_empty('SELECT * FROM pg_temp.findings WHERE coalesce(remedy, '''') = '
 
 -- mended ----------------------------------------------------------------------------------------------------------------------
 \o /dev/null
-SELECT CASE WHEN e.mend <> 'remedy' THEN e.mend ELSE (SELECT f.remedy FROM pg_temp.findings f WHERE f.name = e.name AND f.object LIKE e.object) END FROM test.expected e WHERE e.place = 1 ORDER BY e.n \gexec
+SELECT CASE WHEN f.mend <> 'remedy' THEN f.mend ELSE (SELECT t.remedy FROM pg_temp.findings t WHERE t.name = e.name AND t.object LIKE e.object) END
+  FROM test.faults f LEFT JOIN test.expected e ON e.n = f.n AND e.place = 1 ORDER BY f.n \gexec
 SELECT monitoring.drain();
 \o
 \o /dev/null
