@@ -27,6 +27,8 @@ CREATE TABLE shop.orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES s
 CREATE INDEX orders_customer ON shop.orders (customer);
 CREATE TABLE shop.deliveries (id int PRIMARY KEY, "order" int REFERENCES shop.orders);
 CREATE INDEX deliveries_order ON shop.deliveries ("order");
+CREATE TABLE shop.entries (id int PRIMARY KEY, customer int REFERENCES shop.customers);
+CREATE INDEX entries_customer ON shop.entries (customer);
 CREATE TABLE shop.parcels (id int PRIMARY KEY, state text NOT NULL DEFAULT 'packed');
 CREATE TABLE shop.prices (id int PRIMARY KEY, amount numeric, note text);
 CREATE INDEX prices_amount ON shop.prices (amount);
@@ -125,19 +127,25 @@ INSERT INTO test.faults (what, found, fault, mend) VALUES
 ('anybody writes', '{lints: unrestricted_write %shop.notes%}', 'GRANT UPDATE ON shop.notes TO authenticated; CREATE POLICY anybody ON shop.notes FOR UPDATE TO authenticated USING (true)',
  'DROP POLICY anybody ON shop.notes; REVOKE UPDATE ON shop.notes FROM authenticated'),
 ('row security and no policy', '{lints: no_policies shop.prices}', 'ALTER TABLE shop.prices ENABLE ROW LEVEL SECURITY; GRANT SELECT ON shop.prices TO authenticated', 'remedy'),
+('a function with its owner''s rights and its caller''s path', '{lints: definer_without_search_path shop.counts()}',
+ $$CREATE FUNCTION shop.counts() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM shop.prices'; REVOKE EXECUTE ON FUNCTION shop.counts() FROM PUBLIC$$, 'remedy'),
 ('a job that never ran', '{jobs_missed: shop prices}', $$UPDATE monitoring.job_schedules SET scheduled_at = now() - interval '9 days' WHERE name = 'shop prices'; DELETE FROM monitoring.job_runs WHERE name = 'shop prices'$$,
  $$SELECT monitoring.run_job('shop prices')$$),
 ('a job that failed', '{jobs_failed: shop report,jobs_not_scheduled: shop report,unresolved_errors: logged job_failed%,club_errors: job_failed}',
  $$SELECT monitoring.add_job('shop report', '0 5 * * *', 'SELECT 1 / 0', 'fails'); SELECT monitoring.run_job('shop report')$$, $$SELECT monitoring.drop_job('shop report'); SELECT monitoring.resolve(id) FROM monitoring.unresolved_errors WHERE error_type = 'job_failed'$$),
 ('orphans', '{orphans: orders_customer_fkey on shop.orders}', test.behind('UPDATE shop.orders SET customer = 99 WHERE id = 3'), 'UPDATE shop.orders SET customer = 3 WHERE id = 3'),
 ('rows that break a constraint that is not validated', '{unvalidated_constraints: few on shop.deliveries}', 'ALTER TABLE shop.deliveries ADD CONSTRAINT few CHECK (id < 5) NOT VALID', 'ALTER TABLE shop.deliveries DROP CONSTRAINT few'),
+('a constraint that was added again and not validated', '{unvalidated_constraints: profiles_admin_role on auth_management.profiles}',
+ $$ALTER TABLE auth_management.profiles DROP CONSTRAINT profiles_admin_role, ADD CONSTRAINT profiles_admin_role FOREIGN KEY (admin_role_id) REFERENCES auth_management.admin_roles ON DELETE SET NULL NOT VALID$$, 'remedy'),
+('a foreign key that is off', '{disabled_triggers: entries_customer_fkey on shop.entries}', 'ALTER TABLE shop.entries DISABLE TRIGGER ALL', 'remedy'),
 ('a foreign key without an index', '{foreign_keys_without_index: deliveries_order_fkey on shop.deliveries}', 'DROP INDEX shop.deliveries_order', 'remedy'),
 ('an index twice', '{duplicate_indexes: shop.again}', 'CREATE INDEX again ON shop.orders (customer)', 'remedy'),
 ('an invalid index', '{invalid_indexes: shop.prices_amount}', 'UPDATE pg_index SET indisvalid = false WHERE indexrelid = ''shop.prices_amount''::regclass', 'remedy'),
 ('a table without a primary key', '{tables_without_primary_key: shop.loose}', 'CREATE TABLE shop.loose (a int)', 'remedy'),
 ('a sequence near its end', '{sequences_near_end: shop.customers_id_seq}', 'SELECT setval(''shop.customers_id_seq'', 2140000000)', 'remedy'),
 ('dead rows that nobody vacuums', '{vacuum: shop.churn}', 'INSERT INTO shop.churn SELECT generate_series(1, 20000); DELETE FROM shop.churn; SELECT pg_stat_force_next_flush()', 'remedy'),
-('a slot that nobody reads', '{replication: slot faults_slot}', 'SELECT pg_create_physical_replication_slot(''faults_slot'', true)', 'remedy');
+('a slot that nobody reads', '{replication: slot faults_slot}', 'SELECT pg_create_physical_replication_slot(''faults_slot'', true)', 'remedy'),
+('nobody watches what rules use', '{rule_triggers: lifeguard_watch_ddl}', 'ALTER EVENT TRIGGER lifeguard_watch_ddl DISABLE', 'remedy');
 SELECT cmp_ok(count(*), '>=', 25::bigint, 'the number of faults') FROM test.faults;
 \o /dev/null
 SELECT fault FROM test.faults WHERE fault IS NOT NULL ORDER BY n \gexec
