@@ -11,6 +11,15 @@ SELECT i.indexrelid AS index, format('%I.%I', n.nspname, c.relname) AS object, i
 COMMENT ON VIEW lifeguard.application_indexes IS 'The indexes of the application''s tables; a partitioned table''s once.';
 GRANT SELECT ON lifeguard.application_indexes TO pg_monitor;
 
+-- An index of the rows whose key is not null serves as well: what points somewhere is not null.
+CREATE VIEW lifeguard.key_indexes AS
+SELECT k.key, i.index, i.valid
+  FROM lifeguard.application_keys k JOIN lifeguard.application_indexes i ON i.relation = k.relation
+ WHERE (i.predicate IS NULL OR i.predicate IN (SELECT format('(%I IS NOT NULL)', a.attname) FROM pg_attribute a WHERE a.attrelid = k.relation AND a.attnum = ANY (k.conkey)))
+   AND (SELECT array_agg(u.number) FROM unnest(i.columns::int2[]) WITH ORDINALITY AS u(number, place) WHERE u.place <= cardinality(k.conkey)) @> k.conkey;
+COMMENT ON VIEW lifeguard.key_indexes IS 'The indexes by which the rows of a foreign key''s table are found when its parent changes.';
+GRANT SELECT ON lifeguard.key_indexes TO pg_monitor;
+
 CREATE FUNCTION lifeguard.check_duplicate_indexes() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT DISTINCT ON (d.index) d.object, format('%s is the same as %s on %s', d.object, k.object, d.relation_name),
@@ -46,8 +55,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             FROM pg_stat_database d WHERE d.datname = current_database()) AS s ON s.since < now() - age
    WHERE NOT i.is_unique AND NOT i.is_constraint AND NOT i.identifies AND i.valid AND NOT pg_is_in_recovery() AND pg_relation_size(i.index) >= smallest
      -- one that a foreign key needs works when a parent is deleted
-     AND NOT EXISTS (SELECT FROM lifeguard.application_keys k WHERE k.relation = i.relation AND i.predicate IS NULL
-                        AND (SELECT array_agg(u.number) FROM unnest(i.columns::int2[]) WITH ORDINALITY AS u(number, place) WHERE u.place <= cardinality(k.conkey)) @> k.conkey)
+     AND NOT EXISTS (SELECT FROM lifeguard.key_indexes k WHERE k.index = i.index)
 $$;
 COMMENT ON FUNCTION lifeguard.unused_indexes(interval, bigint) IS
 'Indexes of at least so many bytes that no query has used, where statistics have counted for that long and the table was read a thousand times. For the check unused_indexes.';
@@ -62,9 +70,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
          jsonb_build_object('constraint', k.name, 'table', k.relation::regclass::text, 'columns', k.columns,
                             'remedy', format('CREATE INDEX%s ON %s (%s);', CASE WHEN k.kind = 'p' THEN '' ELSE ' CONCURRENTLY' END, k.relation::regclass, k.columns)), NULL::text
     FROM lifeguard.application_keys k
-   WHERE NOT EXISTS (SELECT FROM lifeguard.application_indexes i
-                      WHERE i.relation = k.relation AND i.valid AND i.predicate IS NULL
-                        AND (SELECT array_agg(u.number) FROM unnest(i.columns::int2[]) WITH ORDINALITY AS u(number, place) WHERE u.place <= cardinality(k.conkey)) @> k.conkey)
+   WHERE NOT EXISTS (SELECT FROM lifeguard.key_indexes i WHERE i.key = k.key AND i.valid)
 $$;
 
 CREATE FUNCTION lifeguard.check_tables_without_primary_key() RETURNS SETOF monitoring.finding

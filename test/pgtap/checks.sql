@@ -319,6 +319,12 @@ DROP INDEX shop.backwards;
 SELECT pg_temp.finds('foreign_keys_without_index', 'orders_customer_fkey on shop.orders');   -- the partial one does not help
 SELECT remedy FROM pg_temp.looked_for \gexec
 SELECT pg_temp.gone();
+DROP INDEX shop.orders_customer_idx;
+CREATE INDEX orders_customer ON shop.orders (customer) WHERE state IS NOT NULL;
+SELECT pg_temp.finds('foreign_keys_without_index', 'orders_customer_fkey on shop.orders');   -- nor one of another column's rows
+DROP INDEX shop.orders_customer;
+CREATE INDEX orders_customer ON shop.orders (customer) WHERE customer IS NOT NULL;
+SELECT pg_temp.gone();                                                                       -- one of all rows that point somewhere does
 SELECT is((SELECT count(*) FROM lifeguard.unused_indexes('30 days', 0)), 0::bigint, 'statistics of a young database say nothing about unused indexes');
 DO $$ BEGIN FOR i IN 1..1100 LOOP PERFORM FROM shop.orders WHERE id = i; END LOOP; END $$;
 SELECT pg_stat_force_next_flush();
