@@ -75,5 +75,8 @@ constexpr int not_installed = sqlstate("LG109");
 constexpr int invalid_setting = sqlstate("LG110");
 constexpr int no_such_record = sqlstate("LG111");
 constexpr int invalid_month = sqlstate("LG112");
+constexpr int invalid_page = sqlstate("LG113");
+constexpr int mending_refused = sqlstate("LG115");
+constexpr int name_taken = sqlstate("LG116");
 
 } // namespace lifeguard::err
