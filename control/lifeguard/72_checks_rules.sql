@@ -44,6 +44,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
    WHERE f.pronamespace = 'lifeguard'::regnamespace AND t.tgenabled <> 'O'
   UNION ALL
+  SELECT format('lifeguard_truncate on %s', a.relation), format('the trigger lifeguard_truncate on %s is gone: its audit does not see a TRUNCATE', a.relation),
+         jsonb_build_object('table', a.relation::text, 'trigger', 'lifeguard_truncate',
+                            'remedy', format('CREATE TRIGGER lifeguard_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION lifeguard.after_truncate();', a.relation)), 'critical'
+    FROM (SELECT r.relation FROM lifeguard.rules r WHERE r.kind = 'audit'
+          UNION SELECT part.relid FROM lifeguard.rules r, pg_partition_tree(r.relation) AS part WHERE r.kind = 'audit') AS a
+    JOIN pg_class c ON c.oid = a.relation AND c.relkind IN ('r', 'p')
+   WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = a.relation AND t.tgfoid = 'lifeguard.after_truncate()'::regprocedure)
+  UNION ALL
   SELECT quote_ident(evtname), format('the event trigger %I is disabled: what rules use can be dropped behind them', evtname),
          jsonb_build_object('trigger', evtname, 'remedy', format('ALTER EVENT TRIGGER %I ENABLE;', evtname)), 'critical'
     FROM pg_event_trigger e JOIN pg_proc f ON f.oid = e.evtfoid
@@ -61,4 +69,4 @@ SELECT monitoring.add_check('rules_work', 'rules', 'critical', 'lifeguard.check_
        monitoring.add_check('lifecycles', 'rules', 'critical', 'lifeguard.check_lifecycles()',
                             'rows in states that no lifecycle knows (critical), states that nothing reaches, triggers that could change a state behind its rules', 'SELECT * FROM lifeguard.check_lifecycle(''...'');'),
        monitoring.add_check('rule_triggers', 'rules', 'critical', 'lifeguard.check_rule_triggers()',
-                            'lifeguard''s triggers that are disabled, fire on replicated rows, or are gone while their history is still there', 'ALTER TABLE ... ENABLE TRIGGER ...;');
+                            'lifeguard''s triggers that are disabled, fire on replicated rows, or are gone while their history or audit is still there', 'ALTER TABLE ... ENABLE TRIGGER ...;');
