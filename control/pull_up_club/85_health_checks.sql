@@ -1,14 +1,15 @@
 -- The club's checks: what its rules say must never be. install() registers them with lifeguard; no row, all is well.
 --
--- What concerns one member is looked at for the members of a slice, another one in each run: some five thousand, so a small club
--- is looked at whole. Members with open findings are looked at again in every run; so a finding is gone only when it is.
+-- What concerns one member is looked at for the members of a slice, another one in each run: some three thousand, so a small club
+-- is looked at whole; with lifeguard.check_slice = -1, as the nightly job has it, every club is. Members with open findings are looked at again in every run; so a finding is gone only when it is.
 
-CREATE FUNCTION pull_up_club.slice(name text, members_a_run int DEFAULT 5000, OUT first uuid, OUT last uuid, OUT known uuid[])
+CREATE FUNCTION pull_up_club.slice(name text, members_a_run int DEFAULT 3000, OUT first uuid, OUT last uuid, OUT known uuid[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   members constant real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'auth_management.profiles'::regclass);
   bounds  constant uuid[] := (SELECT s.histogram_bounds::text::uuid[] FROM pg_stats s WHERE s.schemaname = 'auth_management' AND s.tablename = 'profiles' AND s.attname = 'id');
-  slices  constant int := least(greatest(ceil(members / members_a_run)::int, 1), coalesce(cardinality(bounds) - 1, 1));
+  slices  constant int := CASE WHEN current_setting('lifeguard.check_slice') = '-1' THEN 1
+                               ELSE least(greatest(ceil(members / members_a_run)::int, 1), coalesce(cardinality(bounds) - 1, 1)) END;
   turn    constant int := (SELECT coalesce(max(id), 0) FROM monitoring.check_runs) % slices;
 BEGIN
   first := CASE WHEN turn > 0 THEN bounds[turn * (cardinality(bounds) - 1) / slices + 1] ELSE '00000000-0000-0000-0000-000000000000' END;
@@ -17,7 +18,7 @@ BEGIN
                   WHERE f.name = slice.name AND f.gone_at IS NULL AND f.details ->> 'member' ~ '^[0-9a-f-]{36}$' LIMIT 10000);
 END $$;
 COMMENT ON FUNCTION pull_up_club.slice(text, int) IS
-  'the members whom this run of a check looks at: those from first to last, some members_a_run of them by the statistics of their ids, and those whom it has open findings of';
+  'the members whom this run of a check looks at: those from first to last, some members_a_run of them by the statistics of their ids (all, when lifeguard.check_slice is -1), and those whom it has open findings of';
 REVOKE EXECUTE ON FUNCTION pull_up_club.slice(text, int) FROM PUBLIC;
 
 -- Names of other kinds of parts are none that to_regclass() could read, and a query may ask in any order.
