@@ -152,7 +152,8 @@ COMMENT ON FUNCTION lifeguard.run_check(oid, int) IS
 CREATE FUNCTION lifeguard.read_as(role oid, query text, search_path text DEFAULT 'pg_catalog, pg_temp') RETURNS SETOF jsonb
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_read_as';
 COMMENT ON FUNCTION lifeguard.read_as(oid, text, text) IS
-'The rows of a query whose only column is a jsonb, read with the rights of a role and under a search_path, past the row security of its own tables. What runs there can neither leave the role nor write. '
+'The rows of a query whose only column is a jsonb, read with the rights of a role and under a search_path, past the row security of its own tables. What runs there cannot leave the role; '
+'the query cannot write, but a volatile function in it can, as that role, where the transaction is not read-only and nobody takes it back. '
 'For checks, which run with more rights than the tables'' owners have. Raises what the query raises.';
 
 -- Runs one check and keeps what it found. Findings that it did not look for, because it did not come to its end, stay as they are.

@@ -1,7 +1,7 @@
 -- monitoring.metrics: what Prometheus is to know. metrics/ has the configuration of an exporter that reads it.
 
 CREATE FUNCTION lifeguard.gauge_metrics(OUT gauge text, OUT label text, OUT unit text, OUT value double precision, OUT total double precision) RETURNS SETOF record
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' SET lifeguard.capture_swallowed = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms' SET lifeguard.capture_swallowed = off SET transaction_read_only = on AS $$
 DECLARE
   kind record;
 BEGIN
@@ -17,7 +17,7 @@ BEGIN
   END LOOP;
 END $$;
 COMMENT ON FUNCTION lifeguard.gauge_metrics() IS
-'The readings of monitoring.gauges, a hundred of each, by label and unit; a null where a function fails or waits for a lock longer than 200 ms. For monitoring.metrics. For pg_monitor.';
+'The readings of monitoring.gauges, a hundred of each, by label and unit; a null where a function fails or waits for a lock longer than 200 ms, or would write. For monitoring.metrics. For pg_monitor.';
 REVOKE EXECUTE ON FUNCTION lifeguard.gauge_metrics() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION lifeguard.gauge_metrics() TO pg_monitor;
 

@@ -56,7 +56,8 @@ DECLARE
   mended int;
 BEGIN
   PERFORM pull_up_club.require_read_committed('analytics.rebuild_ranks()');
-  LOCK TABLE analytics.best_submissions, analytics.best_counts IN SHARE ROW EXCLUSIVE MODE;
+  -- who deletes locks the bests' rows first: also he waits before that
+  LOCK TABLE analytics.best_submissions, analytics.best_counts IN EXCLUSIVE MODE;
   WITH best AS MATERIALIZED (
     SELECT DISTINCT ON (s.user_id) s.user_id, s.id, s.actual_pull_up_count, s.approved_at
       FROM content.submissions s

@@ -137,14 +137,19 @@ DECLARE
   ranks   int := 0;
   problem jsonb;
 BEGIN
-  current := monitoring.update_current_pool();
-  pools := monitoring.check_pool_consistency(fix => true);
-  missing := (SELECT coalesce(jsonb_agg(to_jsonb(m)), '[]') FROM monitoring.check_missing_earnings() AS m);
+  PERFORM pull_up_club.require_read_committed('monitoring.run_daily_consistency_check()');
+  -- locks in the order of approvals, which would be cancelled as deadlocks otherwise: ranks, then pools by week
   PERFORM analytics.fold_counts();
   IF EXISTS (SELECT FROM pull_up_club.check_ranks()) THEN
     ranks := analytics.rebuild_ranks();
     INSERT INTO pull_up_club.mendings (what, object, was, is_now) VALUES ('ranks', 'analytics.best_submissions', jsonb_build_object('rows_off', ranks), '{"rows_off": 0}');
   END IF;
+  PERFORM FROM finance.weekly_pools p
+    WHERE p.is_current OR pull_up_club.local_date(now()) BETWEEN p.week_start_date AND p.week_end_date OR p.id IN (SELECT w.pool_id FROM pull_up_club.wrong_pools() AS w)
+    ORDER BY p.week_start_date, p.id FOR NO KEY UPDATE;
+  current := monitoring.update_current_pool();
+  pools := monitoring.check_pool_consistency(fix => true);
+  missing := (SELECT coalesce(jsonb_agg(to_jsonb(m)), '[]') FROM monitoring.check_missing_earnings() AS m);
   FOR problem IN SELECT p FROM jsonb_array_elements(pools -> 'pools') AS p WHERE p ->> 'outcome' <> 'mended' LOOP
     PERFORM monitoring.log_error('POOL_INCONSISTENT', format('the pool of %s: %s', problem ->> 'week_start_date', problem ->> 'outcome'), problem);
   END LOOP;

@@ -4,8 +4,9 @@
 using namespace lifeguard;
 
 // read_as(role, query, search_path): the rows of a query, run as the role under that path, past the row security of its
-// own tables; its only column is the row, as jsonb. What the role put into its tables can neither leave the role nor
-// write. An error undoes the path and the role with its subtransaction.
+// own tables; its only column is the row, as jsonb. What the role put into its tables cannot leave the role; what a
+// volatile function of its writes is the caller's to forbid or to take back. An error undoes the path and the role with
+// its subtransaction.
 LG_FUNCTION(lifeguard_read_as) {
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);

@@ -63,6 +63,14 @@ SELECT count(*) FROM monitoring.run_checks() \gset
 SELECT is(pg_temp.lines('- thing|tighten'), '- thing 1 (NEW); - thing 2 (NEW); - thing 3 (NEW); tighten them', 'ten thousand critical findings of one check do not hide the warnings of another');
 UPDATE monitoring.checks SET enabled = false;
 SELECT matches(monitoring.health_report(), 'UNKNOWN.*No check that is enabled has run', 'no check is enabled');
+CREATE FUNCTION shop.write_stock() RETURNS SETOF monitoring.gauge LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO shop.orders VALUES (0, false);
+  RETURN QUERY SELECT 'orders', 1::numeric, 1::numeric, NULL;
+END $$;
+SELECT monitoring.add_gauges('stock', 'Orders & stock', 'shop.write_stock()');
+SELECT results_eq($$SELECT value FROM monitoring.metrics WHERE topic = 'gauges' AND labels ->> 'gauge' = 'stock'$$, 'VALUES (NULL::double precision), (NULL)', 'a gauge that would write is unknown');
+SELECT is_empty('SELECT FROM shop.orders WHERE id = 0', 'and has not written');
 SELECT throws_ok($$SELECT monitoring.health_report('pdf')$$, 'LG420', 'the health report has no format ''pdf''', 'no other format');
 SELECT * FROM finish();
 SET client_min_messages = error;
