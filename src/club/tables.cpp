@@ -187,7 +187,8 @@ constinit pg::Table table{
 }
 
 namespace best_counts {
-constinit pg::Table table{"analytics", "best_counts", missing, {{"id", UUIDOID}, {"pull_ups", INT4OID}, {"members", INT4OID}}};
+constinit pg::Table table{
+    "analytics", "best_counts", missing, {{"id", UUIDOID}, {"pull_ups", INT4OID}, {"members", INT4OID}}};
 }
 
 } // namespace lifeguard::club
