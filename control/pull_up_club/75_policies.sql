@@ -118,13 +118,13 @@ SELECT 'lint', format('definer_open_to_anyone ON %s', function),
 
 CREATE FUNCTION pull_up_club.is_granted(grants text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT bool_and(CASE WHEN part[3] IS NOT NULL THEN has_function_privilege(grantee, part[4], privilege)
-                       WHEN part[2] IS NULL     THEN has_table_privilege(grantee, part[4], privilege)
-                       ELSE has_column_privilege(grantee, part[4], column_name, privilege) END)
+  SELECT bool_and(coalesce(CASE WHEN part[3] IS NOT NULL THEN has_function_privilege(role, to_regprocedure(part[4])::oid, privilege)
+                                WHEN part[2] IS NULL     THEN has_table_privilege(role, to_regclass(part[4])::oid, privilege)
+                                ELSE has_column_privilege(role, to_regclass(part[4])::oid, column_name, privilege) END, false))
     FROM regexp_match(grants, '^([A-Z, ]+)(?: \((.+)\))? ON (FUNCTION )?(\S+) TO (.+)$') AS part,
          regexp_split_to_table(part[1], ', ') AS privilege,
          regexp_split_to_table(coalesce(part[2], ''), ', ') AS column_name,
-         regexp_split_to_table(part[5], ', ') AS grantee
+         regexp_split_to_table(part[5], ', ') AS grantee, CAST(to_regrole(grantee) AS oid) AS role
 $$;
 COMMENT ON FUNCTION pull_up_club.is_granted(text) IS
-  'whether all roles have all rights of a GRANT, written as in SQL without its first word';
+  'whether all roles have all rights of a GRANT, written as in SQL without its first word; false where one of them or the object is absent';

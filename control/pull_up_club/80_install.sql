@@ -5,7 +5,17 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   what  text := split_part(name, ' ON ', 1);
   place text := split_part(name, ' ON ', 2);
+  club  constant jsonb := pull_up_club.adopted();
+  part  pull_up_club.blueprint;
+  home  text;
 BEGIN
+  IF club <> '{}' AND kind IN ('constraint', 'index', 'trigger', 'rule', 'admins', 'security', 'policy') THEN
+    SELECT * INTO part FROM pull_up_club.blueprint b WHERE b.kind = is_there.kind AND b.name = is_there.name;
+    home := pull_up_club.home_of(kind, name, part.make);
+    IF club ? home THEN
+      RETURN pull_up_club.is_there_on(kind, name, pull_up_club.on_base(kind, name, part.make, club), (club -> home ->> 'base')::regclass, club);
+    END IF;
+  END IF;
   CASE kind
     WHEN 'role'       THEN RETURN to_regrole(name) IS NOT NULL;
     WHEN 'schema'     THEN RETURN to_regnamespace(name) IS NOT NULL;
@@ -113,31 +123,45 @@ $$;
 COMMENT ON FUNCTION pull_up_club.missing_rights() IS 'the rights that install() needs and its caller lacks';
 
 -- What the API's roles need beside the grants of the blueprint; the service role may call all that the club has.
+CREATE FUNCTION pull_up_club.openings() RETURNS TABLE (privilege text, place text, grantee text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT 'USAGE', format('SCHEMA %I', n.nspname), role
+    FROM pg_namespace n, unnest('{anon,authenticated,service_role}'::text[]) AS role
+   WHERE n.nspname IN ('auth_management', 'content', 'finance', 'communication', 'analytics')
+     AND has_schema_privilege(to_regrole(role)::oid, n.oid, 'USAGE') IS NOT TRUE
+  UNION ALL
+  SELECT 'EXECUTE', format('FUNCTION %s', p.oid::regprocedure), 'service_role'
+    FROM pull_up_club.own_functions() AS own JOIN pg_proc p ON p.oid = own
+   WHERE p.pronamespace NOT IN ('pull_up_club'::regnamespace, 'monitoring'::regnamespace)
+     AND has_function_privilege(to_regrole('service_role')::oid, p.oid, 'EXECUTE') IS NOT TRUE
+$$;
+COMMENT ON FUNCTION pull_up_club.openings() IS
+  'what the API''s roles may not do yet and need: to use the schemas, and the service role to call the functions';
+
 CREATE FUNCTION pull_up_club.open_schemas() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  part record;
+  opening record;
 BEGIN
-  FOR part IN
-    SELECT nspname AS name, grantee
-      FROM pg_namespace, unnest('{anon,authenticated,service_role}'::text[]) AS grantee
-     WHERE nspname IN ('auth_management', 'content', 'finance', 'communication', 'analytics')
-       AND NOT has_schema_privilege(grantee, oid, 'USAGE')
-  LOOP
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', part.name, part.grantee);
-  END LOOP;
-  FOR part IN
-    SELECT p.oid::regprocedure AS name
-      FROM pull_up_club.own_functions() AS own JOIN pg_proc p ON p.oid = own
-     WHERE p.pronamespace NOT IN ('pull_up_club'::regnamespace, 'monitoring'::regnamespace)
-       AND NOT has_function_privilege('service_role', p.oid, 'EXECUTE')
-  LOOP
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO service_role', part.name);
+  FOR opening IN SELECT * FROM pull_up_club.openings() LOOP
+    EXECUTE format('GRANT %s ON %s TO %I', opening.privilege, opening.place, opening.grantee);
   END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.open_schemas() IS
   'part of install(): lets the API''s roles into the schemas, and the service role call the functions';
 REVOKE EXECUTE ON FUNCTION pull_up_club.open_schemas() FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.require_own_tables(caller text, hint text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG126',
+      MESSAGE = format('ADOPTED: %s() is for a club in its own tables, and this one was adopted', caller),
+      DETAIL = (SELECT jsonb_object_agg(a.name, a.base) FROM pull_up_club.adopted_tables a),
+      HINT = hint;
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.require_own_tables(text, text) IS 'part of install() and uninstall(): LG126 ADOPTED in a club that adopt() has taken in';
 
 CREATE FUNCTION pull_up_club.install() RETURNS SETOF text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -150,6 +174,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
 
+  PERFORM pull_up_club.require_own_tables('install', 'adopt(dry_run => false) makes what an adopted club lacks.');
   problem := ARRAY(SELECT lacks FROM pull_up_club.missing_rights());
   IF problem <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG108',
@@ -163,7 +188,7 @@ BEGIN
       MESSAGE = format('NOT_INSTALLED: %s', array_to_string(problem, '; ')),
       DETAIL = (SELECT jsonb_object_agg(relation, lacks) FROM pull_up_club.foreign_tables()),
       HINT = 'These tables have names of the club''s but are others. Rename them or add the columns; '
-             'adopting an existing database as it is will be a function of its own.';
+             'a club that has its tables elsewhere is taken in by adopt().';
   END IF;
 
   FOR part IN SELECT kind, name, make FROM pull_up_club.blueprint ORDER BY place LOOP
@@ -198,7 +223,7 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.install() IS
   'makes the club''s tables, indexes, views, lifecycles, policies, grants and badges where they are absent, as the '
   'caller''s own; returns a line for each thing made; LG108 NOT_PERMITTED with the rights that are missing, LG109 '
-  'NOT_INSTALLED with the columns that a table of such a name lacks';
+  'NOT_INSTALLED with the columns that a table of such a name lacks, LG126 ADOPTED in an adopted club';
 REVOKE EXECUTE ON FUNCTION pull_up_club.install() FROM PUBLIC;
 
 -- Users, the schema auth and the roles stay in any case: they are not only the club's.
@@ -215,6 +240,7 @@ BEGIN
       HINT = 'uninstall(keep_data => false) drops the tables with all that is in them.';
   END IF;
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+  PERFORM pull_up_club.require_own_tables('uninstall', 'release() lets an adopted club go as it was.');
 
   FOR part IN
     SELECT kind, name, split_part(name, ' ON ', 2) AS relation, split_part(name, ' ON ', 1) AS what, unmake

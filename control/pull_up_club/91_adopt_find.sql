@@ -1,0 +1,259 @@
+-- Finding a club: which table is which, and which column. Nothing is changed here, and nothing is guessed: of two that could be
+-- meant the caller says which.
+
+CREATE TYPE pull_up_club.found_column AS (
+  column_name text,                -- canonical
+  base_column text,                -- in the table as it is; for one that is missing, the name that it will get
+  how         text,                -- used | converted | missing | twin
+  why         text,
+  other       text,                -- converted: the column that it is made of, and kept in step with
+  from_base   text,                -- converted and twin: how one is made of the other, as expressions over new
+  to_base     text,
+  problem     text                 -- why it cannot be adopted so
+);
+
+CREATE FUNCTION pull_up_club.check_mapping(mapping jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  problem text;
+BEGIN
+  IF mapping IS NULL OR jsonb_typeof(mapping) <> 'object' THEN
+    problem := 'the mapping is no JSON object';
+  ELSE
+    SELECT coalesce(
+      (SELECT format('the mapping names %s, which is no table of the club''s', key) FROM jsonb_object_keys(mapping) AS key
+        WHERE key NOT IN (SELECT name FROM pull_up_club.table_marks) ORDER BY key LIMIT 1),
+      (SELECT format('the mapping of %s is no JSON object', key) FROM jsonb_each(mapping) WHERE jsonb_typeof(value) <> 'object' ORDER BY key LIMIT 1),
+      (SELECT format('the mapping of %s names %s, which is no column of it', t.key, c.key)
+         FROM jsonb_each(mapping) AS t, jsonb_each(CASE jsonb_typeof(t.value) WHEN 'object' THEN t.value END) AS c
+        WHERE c.key NOT IN ('table', 'ignore', 'keep_triggers')
+          AND c.key NOT IN (SELECT k.column_name FROM pull_up_club.canonical_columns k WHERE k.name = t.key) ORDER BY 1 LIMIT 1),
+      (SELECT format('the mapping of %s has for %s no %s', t.key, c.key, CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array of names' ELSE 'name' END)
+         FROM jsonb_each(mapping) AS t, jsonb_each(CASE jsonb_typeof(t.value) WHEN 'object' THEN t.value END) AS c
+        WHERE jsonb_typeof(c.value) <> CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array' ELSE 'string' END ORDER BY 1 LIMIT 1)) INTO problem;
+  END IF;
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG123', MESSAGE = 'UNKNOWN_MAPPING: ' || problem,
+      DETAIL = jsonb_build_object('mapping', mapping),
+      HINT = 'For instance {"finance.weekly_pools": {"table": "public.pools", "total_amount_dollars": "prize", "ignore": ["start_date"]}}. '
+             'SELECT * FROM pull_up_club.canonical_columns; lists the columns.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.check_mapping(jsonb) IS 'part of adopt(): LG123 UNKNOWN_MAPPING for a mapping that names what there is not';
+
+CREATE FUNCTION pull_up_club.names_of(name text, column_name text) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY[coalesce($2, split_part($1, '.', 2))]
+      || ARRAY(SELECT k.other_name FROM pull_up_club.known_names k WHERE k.name = $1 AND k.column_name IS NOT DISTINCT FROM $2 ORDER BY k.place)
+$$;
+COMMENT ON FUNCTION pull_up_club.names_of(text, text) IS 'the names under which a table (column NULL) or a column of the club''s is known, its canonical one first';
+
+CREATE FUNCTION pull_up_club.has_column(base regclass, names text[]) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = base AND a.attname = ANY (names) AND a.attnum > 0 AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION pull_up_club.has_column(regclass, text[]) IS 'whether a table has a column of one of these names';
+
+CREATE FUNCTION pull_up_club.type_of(base regclass, column_name text) RETURNS regtype
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END::regtype
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = base AND a.attname = column_name AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION pull_up_club.type_of(regclass, text) IS 'the type of a column, below a domain';
+
+CREATE FUNCTION pull_up_club.has_rows(base regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer boolean;
+BEGIN
+  EXECUTE format('SELECT EXISTS (SELECT FROM %s)', base) INTO answer;
+  RETURN answer;
+END $$;
+COMMENT ON FUNCTION pull_up_club.has_rows(regclass) IS 'whether a table has rows';
+REVOKE EXECUTE ON FUNCTION pull_up_club.has_rows(regclass) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.find_table(name text, source name, mapping jsonb, OUT base regclass, OUT why text, OUT problem text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wanted constant text := mapping -> name ->> 'table';
+  found  regclass[];
+  full_ones regclass[];
+BEGIN
+  IF wanted IS NOT NULL THEN
+    base := coalesce(to_regclass(wanted), to_regclass(format('%I.%I', source, wanted)));
+    why := 'the mapping says so';
+    IF base IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = base AND c.relkind IN ('r', 'p')) THEN
+      problem := format('the mapping says that it is %s, and there is no such table', wanted);
+      base := NULL;
+    END IF;
+    RETURN;
+  END IF;
+  SELECT array_agg(c.oid::regclass ORDER BY array_position(n.names, c.relname::text)) INTO found
+    FROM pull_up_club.table_marks m, LATERAL (SELECT pull_up_club.names_of(m.name, NULL)) AS n(names), pg_class c
+   WHERE m.name = find_table.name AND c.relnamespace = to_regnamespace(quote_ident(source)) AND c.relname = ANY (n.names) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+     AND NOT EXISTS (SELECT FROM unnest(m.has) AS h WHERE NOT pull_up_club.has_column(c.oid, pull_up_club.names_of(m.name, h)))
+     AND NOT EXISTS (SELECT FROM unnest(m.lacks) AS l WHERE pull_up_club.has_column(c.oid, ARRAY[l]));
+  base := found[1];
+  why := CASE WHEN base IS NULL THEN 'no table has its name and its columns' ELSE 'it has the name and the columns' END;
+  IF cardinality(found) > 1 THEN
+    full_ones := ARRAY(SELECT f FROM unnest(found) AS f WHERE pull_up_club.has_rows(f));
+    IF cardinality(full_ones) > 1 THEN
+      problem := format('%s could be it', array_to_string(full_ones, ' and '));
+    ELSE
+      base := coalesce(full_ones[1], base);
+      why := format('of %s it is the one that has rows or comes first', array_to_string(found, ' and '));
+    END IF;
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.find_table(text, name, jsonb) IS
+  'the table of a schema that is the club''s of this canonical name, and why; problem: why it cannot be told';
+REVOKE EXECUTE ON FUNCTION pull_up_club.find_table(text, name, jsonb) FROM PUBLIC;
+
+-- direct: the view shows the column as it is. convert: a column of the club's type goes beside it.
+CREATE FUNCTION pull_up_club.fits(base_type oid, wanted regtype) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN t.oid = wanted THEN 'direct'
+              WHEN wanted = 'text'::regtype AND t.typtype IN ('b', 'e') AND t.typcategory IN ('S', 'E') AND t.oid <> 'name'::regtype THEN 'direct'
+              WHEN wanted = 'int'::regtype AND t.oid IN ('smallint'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN 'direct'
+              WHEN wanted = 'date'::regtype AND t.oid IN ('timestamptz'::regtype, 'timestamp'::regtype)
+                OR wanted = 'timestamptz'::regtype AND t.oid IN ('timestamp'::regtype, 'date'::regtype)
+                OR wanted = 'jsonb'::regtype AND t.oid = 'json'::regtype THEN 'convert' END
+    FROM pg_type t WHERE t.oid = base_type
+$$;
+COMMENT ON FUNCTION pull_up_club.fits(oid, regtype) IS 'how a column of one type serves as the club''s of another: direct, convert, or NULL for not at all';
+
+-- Expressions over new that make the canonical column of the other and the other way round. A week's end may be its last day or the
+-- moment after it: `after` is for the latter.
+CREATE FUNCTION pull_up_club.conversion(base_type regtype, wanted regtype, base_column text, column_name text, after boolean, OUT from_base text, OUT to_base text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  zone constant text := quote_literal((SELECT time_zone FROM pull_up_club.settings));
+  b    constant text := 'new.' || quote_ident(base_column);
+  c    constant text := 'new.' || quote_ident(column_name);
+BEGIN
+  from_base := CASE
+    WHEN wanted = 'date'::regtype AND base_type = 'timestamptz'::regtype THEN format(CASE WHEN after THEN '((%s AT TIME ZONE %s)::date - 1)' ELSE '(%s AT TIME ZONE %s)::date' END, b, zone)
+    WHEN wanted = 'date'::regtype AND after THEN format('(%s::date - 1)', b)
+    WHEN wanted = 'date'::regtype THEN format('%s::date', b)
+    WHEN wanted = 'timestamptz'::regtype AND base_type = 'timestamp'::regtype THEN format('%s AT TIME ZONE %s', b, zone)
+    WHEN wanted = 'timestamptz'::regtype THEN format('%s::timestamp AT TIME ZONE %s', b, zone)
+    ELSE format('%s::%s', b, wanted) END;
+  to_base := CASE
+    WHEN wanted = 'date'::regtype AND base_type = 'timestamptz'::regtype THEN format(CASE WHEN after THEN '(%s + 1)::timestamp AT TIME ZONE %s' ELSE '%s::timestamp AT TIME ZONE %s' END, c, zone)
+    WHEN wanted = 'date'::regtype THEN format(CASE WHEN after THEN '(%s + 1)::timestamp' ELSE '%s::timestamp' END, c)
+    WHEN wanted = 'timestamptz'::regtype AND base_type = 'timestamp'::regtype THEN format('%s AT TIME ZONE %s', c, zone)
+    WHEN wanted = 'timestamptz'::regtype THEN format('(%s AT TIME ZONE %s)::date', c, zone)
+    ELSE format('%s::%s', c, base_type) END;
+END $$;
+COMMENT ON FUNCTION pull_up_club.conversion(regtype, regtype, text, text, boolean) IS 'the expressions by which adopt() keeps a column and one of another type in step';
+
+-- Whether weeks end with the moment after them: the next Monday at 0:00 of a week that began at 0:00.
+CREATE FUNCTION pull_up_club.ends_after(base regclass, start_column text, end_column text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer boolean;
+BEGIN
+  IF start_column IS NULL OR pull_up_club.type_of(base, start_column) = 'date'::regtype THEN
+    RETURN false;
+  END IF;
+  EXECUTE format('SELECT coalesce(bool_and(%I - %I >= interval ''7 days''), false) FROM %s', end_column, start_column, base) INTO answer;
+  RETURN answer;
+END $$;
+COMMENT ON FUNCTION pull_up_club.ends_after(regclass, text, text) IS 'whether a table''s weeks are stored with the moment after their last day as their end';
+REVOKE EXECUTE ON FUNCTION pull_up_club.ends_after(regclass, text, text) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.count_differences(base regclass, first text, second text, OUT rows bigint, OUT example text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('SELECT count(*), (min(ARRAY[%2$s::text, %3$s::text]))::text FROM %1$s WHERE %2$s IS DISTINCT FROM %3$s', base, first, second) INTO rows, example;
+EXCEPTION WHEN undefined_function THEN   -- of types that do not compare
+  EXECUTE format('SELECT count(*), (min(ARRAY[%2$s::text, %3$s::text]))::text FROM %1$s WHERE %2$s::text IS DISTINCT FROM %3$s::text', base, first, second) INTO rows, example;
+END $$;
+COMMENT ON FUNCTION pull_up_club.count_differences(regclass, text, text) IS 'the rows in which two columns of a table disagree, with an example of both';
+REVOKE EXECUTE ON FUNCTION pull_up_club.count_differences(regclass, text, text) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.find_columns(name text, base regclass, mapping jsonb) RETURNS SETOF pull_up_club.found_column
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  ignored constant text[] := ARRAY(SELECT jsonb_array_elements_text(mapping -> name -> 'ignore'));
+  taken   text[] := '{}';          -- columns of the table that have their meaning
+  wanted  record;
+  chosen  text;
+  named   text;
+  other   record;
+  found   text[];
+  column_ pull_up_club.found_column;
+  begins  text;                    -- the table's week_start_date
+  off     record;
+  type_   regtype;
+BEGIN
+  FOR wanted IN
+    SELECT k.* FROM pull_up_club.canonical_columns k WHERE k.name = find_columns.name
+     ORDER BY k.place
+  LOOP
+    column_ := NULL;
+    column_.column_name := wanted.column_name;
+    named := mapping -> name ->> wanted.column_name;
+    found := ARRAY(
+      SELECT a.attname::text FROM pg_attribute a, array_position(pull_up_club.names_of(find_columns.name, wanted.column_name), a.attname::text) AS n
+       WHERE a.attrelid = base AND a.attnum > 0 AND NOT a.attisdropped AND n IS NOT NULL AND a.attname <> ALL (ignored) AND a.attname <> ALL (taken)
+         AND pull_up_club.fits(pull_up_club.type_of(base, a.attname), wanted.type) IS NOT NULL
+         AND (a.attname = wanted.column_name   -- a canonical name is nobody else's other name
+              OR NOT EXISTS (SELECT FROM pull_up_club.canonical_columns o WHERE o.name = find_columns.name AND o.column_name = a.attname))
+       ORDER BY n);
+    IF named IS NOT NULL AND NOT pull_up_club.has_column(base, ARRAY[named]) THEN
+      column_.problem := format('the mapping says that %s is %s, and %s has no such column', wanted.column_name, named, base);
+      RETURN NEXT column_;
+      CONTINUE;
+    END IF;
+    chosen := coalesce(named, found[1]);
+    IF chosen IS NULL THEN
+      column_.how := 'missing';
+      column_.base_column := CASE WHEN pull_up_club.has_column(base, ARRAY[wanted.column_name]) THEN wanted.column_name || '_of_club' ELSE wanted.column_name END;
+      column_.why := CASE WHEN column_.base_column = wanted.column_name THEN 'the table has no such column' ELSE format('the table''s %s is of another kind', wanted.column_name) END;
+      RETURN NEXT column_;
+      CONTINUE;
+    END IF;
+    taken := taken || chosen;
+    type_ := pull_up_club.type_of(base, chosen);
+    IF wanted.column_name = 'week_start_date' THEN
+      begins := chosen;
+    END IF;
+    column_.why := CASE WHEN named IS NOT NULL THEN 'the mapping says so' WHEN chosen = wanted.column_name THEN 'it has the name' ELSE 'a name that it is known by' END;
+    CASE pull_up_club.fits(type_, wanted.type)
+      WHEN 'direct' THEN
+        column_.how := 'used';
+        column_.base_column := chosen;
+      WHEN 'convert' THEN
+        column_.how := 'converted';
+        column_.other := chosen;
+        column_.base_column := CASE WHEN chosen = wanted.column_name THEN format('%s_as_%s', wanted.column_name, wanted.type) ELSE wanted.column_name END;
+        column_.why := format('%s is %s, of type %s', wanted.column_name, chosen, type_);
+        SELECT c.from_base, c.to_base INTO column_.from_base, column_.to_base
+          FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column, wanted.column_name = 'week_end_date' AND pull_up_club.ends_after(base, begins, chosen)) AS c;
+      ELSE
+        column_.problem := format('%s is of type %s, and %s is a %s', chosen, type_, wanted.column_name, wanted.type);
+    END CASE;
+    RETURN NEXT column_;
+
+    -- further columns that say the same
+    FOREACH chosen IN ARRAY array_remove(found, chosen) LOOP
+      type_ := pull_up_club.type_of(base, chosen);
+      taken := taken || chosen;
+      other := NULL;
+      SELECT c.* INTO other FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column, false) AS c;
+      SELECT d.* INTO off FROM pull_up_club.count_differences(base,
+        CASE WHEN column_.how = 'converted' THEN replace(column_.from_base, 'new.', '') ELSE quote_ident(column_.base_column) END,
+        CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN replace(other.from_base, 'new.', '') ELSE quote_ident(chosen) END) AS d;
+      RETURN NEXT ROW(wanted.column_name, chosen, 'twin',
+                      CASE WHEN off.rows = 0 THEN format('says the same as %s', column_.base_column)
+                           ELSE format('should say the same as %s, and differs in %s rows, for example %s', column_.base_column, off.rows, off.example) END, NULL,
+                      CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN other.from_base END,
+                      CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN other.to_base END,
+                      CASE WHEN off.rows > 0 AND named IS NULL THEN format('%s and %s disagree in %s rows: which one is right?', column_.base_column, chosen, off.rows) END)::pull_up_club.found_column;
+    END LOOP;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pull_up_club.find_columns(text, regclass, jsonb) IS
+  'for each column of a club''s table the one that it is in a table as it is, and its duplicates; problem: why it cannot be adopted so';
+REVOKE EXECUTE ON FUNCTION pull_up_club.find_columns(text, regclass, jsonb) FROM PUBLIC;

@@ -1,0 +1,300 @@
+-- The steps of adopt(): what would be done, in which order, why, at what risk, and how it is taken back. Each is one statement.
+
+CREATE TYPE pull_up_club.adoption_step AS (
+  step      int,
+  object    text,
+  what      text,
+  why       text,
+  risk      text,
+  statement text,                  -- NULL: nothing is changed
+  undo      text                   -- NULL: nothing to take back
+);
+
+-- Which tables there are: as adopted(), with why, and with what cannot be told as `problem`.
+CREATE FUNCTION pull_up_club.find_club(source name, mapping jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  mark   record;
+  match  record;
+  parts  jsonb;
+  club   jsonb := '{}';
+BEGIN
+  FOR mark IN SELECT m.name, m.required FROM pull_up_club.table_marks m JOIN pull_up_club.blueprint b ON b.kind = 'table' AND b.name = m.name ORDER BY b.place LOOP
+    SELECT a.base, a.columns INTO match FROM pull_up_club.adopted_tables a WHERE a.name = mark.name;
+    IF FOUND THEN
+      club := club || jsonb_build_object(mark.name, jsonb_build_object('base', match.base, 'columns', match.columns, 'parts', '[]'::jsonb, 'why', 'it is adopted', 'adopted', true));
+      CONTINUE;
+    END IF;
+    SELECT * INTO match FROM pull_up_club.find_table(mark.name, source, mapping);
+    CONTINUE WHEN match.base IS NULL AND match.problem IS NULL AND NOT mark.required;
+    parts := (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM pull_up_club.find_columns(mark.name, match.base, mapping) AS c WHERE match.base IS NOT NULL);
+    club := club || jsonb_build_object(mark.name, jsonb_build_object(
+      'base', match.base, 'why', match.why, 'parts', parts,
+      'columns', (SELECT coalesce(jsonb_object_agg(p ->> 'column_name', p ->> 'base_column'), '{}') FROM jsonb_array_elements(parts) AS p WHERE p ->> 'how' <> 'twin'),
+      'problem', CASE WHEN match.problem IS NOT NULL THEN match.problem
+                      WHEN match.base IS NULL THEN format('the schema %I has no table like it', source)
+                      WHEN match.base::text = mark.name THEN 'the table has the canonical name already: install() makes what it lacks'
+                      WHEN to_regclass(mark.name) IS NOT NULL THEN format('there is a table or a view %s already', mark.name) END));
+  END LOOP;
+  RETURN club;
+END $$;
+COMMENT ON FUNCTION pull_up_club.find_club(name, jsonb) IS
+  'the club''s tables in a schema: {canonical name: {base, why, columns, parts (found_column), problem}}; without those that would be made';
+REVOKE EXECUTE ON FUNCTION pull_up_club.find_club(name, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.adoption_problems(club jsonb) RETURNS TABLE (object text, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT t.key, t.value ->> 'problem' FROM jsonb_each(club) AS t WHERE t.value ->> 'problem' IS NOT NULL
+  UNION ALL
+  SELECT t.key, format('%s: %s', t.value ->> 'base', p ->> 'problem')
+    FROM jsonb_each(club) AS t, jsonb_array_elements(t.value -> 'parts') AS p WHERE p ->> 'problem' IS NOT NULL
+  UNION ALL   -- a column that has to have a value, and nothing says which
+  SELECT t.key, format('%s has no %s, and nothing tells what it is', t.value ->> 'base', p ->> 'column_name')
+    FROM jsonb_each(club) AS t, jsonb_array_elements(t.value -> 'parts') AS p
+    JOIN pull_up_club.canonical_columns k ON true
+   WHERE k.name = t.key AND k.column_name = p ->> 'column_name' AND p ->> 'how' = 'missing' AND k.not_null AND k.default_value IS NULL AND k.derived IS NULL
+     AND NOT EXISTS (SELECT FROM pull_up_club.column_fills f WHERE f.name = t.key AND f.column_name = k.column_name)
+  ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION pull_up_club.adoption_problems(jsonb) IS 'why the tables that find_club() has found cannot be adopted so';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adoption_problems(jsonb) FROM PUBLIC;
+
+-- An expression over canonical columns as one over a base table's; what is quoted stays.
+CREATE FUNCTION pull_up_club.in_base_columns(expression text, columns jsonb, prefix text DEFAULT '') RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(CASE WHEN token[1] IS NOT NULL AND columns ? token[1] THEN prefix || quote_ident(columns ->> token[1]) ELSE coalesce(token[1], token[2]) END, '' ORDER BY n)
+    FROM regexp_matches(expression, '([a-z_][a-z_0-9]*)|(''[^'']*''|[^a-z_'']+|.)', 'g') WITH ORDINALITY AS t(token, n)
+$$;
+COMMENT ON FUNCTION pull_up_club.in_base_columns(text, jsonb, text) IS 'an expression of the blueprint, with the names that the columns have in an adopted table';
+
+-- A trigger that does no more than to set updated_at is in nobody's way where none of our rules does.
+CREATE FUNCTION pull_up_club.only_sets_updated_at(trigger oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT p.prosrc ~* '^\s*begin\s+new\.updated(_at)?\s*:?=\s*[a-z_]+\(\s*(''utc''::text\s*,\s*)?(now\(\))?\s*\)\s*;\s*return\s+new\s*;\s*end\s*;?\s*$'
+    FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.oid = trigger
+$$;
+COMMENT ON FUNCTION pull_up_club.only_sets_updated_at(oid) IS 'whether a trigger''s function does no more than NEW.updated_at := now()';
+
+CREATE FUNCTION pull_up_club.adopt_triggers(name text, base regclass, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ROW(NULL, format('%s on %s', quote_ident(t.tgname), base), 'disable the trigger',
+             format('%s() did by itself what the lifecycle and the rules do', t.tgfoid::regproc),
+             format('what else it did is not done any more; keep it with {"%s": {"keep_triggers": ["%s"]}}', name, t.tgname),
+             format('SELECT lifeguard.disable_trigger(%L, %L, %L)', base, t.tgname, 'adopted by pull_up_club'),
+             format('SELECT lifeguard.restore_trigger(%L, %L)', base, t.tgname))::pull_up_club.adoption_step
+    FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+   WHERE t.tgrelid = base AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND f.pronamespace <> 'lifeguard'::regnamespace
+     AND t.tgfoid NOT IN (SELECT pull_up_club.own_functions()) AND f.oid::regprocedure::text NOT IN (SELECT b.name FROM pull_up_club.blueprint b WHERE b.kind = 'function')
+     AND NOT coalesce(mapping -> name -> 'keep_triggers', '[]') ? t.tgname::text
+     AND name IN ('auth_management.profiles', 'content.submissions', 'content.user_badges', 'content.monthly_graphics',
+                  'finance.weekly_pools', 'finance.weekly_earnings', 'finance.user_earnings', 'finance.payout_requests')
+     AND (NOT pull_up_club.only_sets_updated_at(t.oid) OR EXISTS (SELECT FROM pull_up_club.blueprint b WHERE b.kind = 'rule' AND b.name = 'keep_updated_at updated_at ON ' || adopt_triggers.name))
+   ORDER BY t.tgname
+$$;
+COMMENT ON FUNCTION pull_up_club.adopt_triggers(text, regclass, jsonb) IS 'part of adopt(): the old triggers of a table';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_triggers(text, regclass, jsonb) FROM PUBLIC;
+
+-- A column that is filled is rewritten in one go, without triggers and without leaving old rows.
+CREATE FUNCTION pull_up_club.adopt_columns(name text, match jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  base    constant regclass := match ->> 'base';
+  columns constant jsonb := match -> 'columns';
+  zone    constant text := quote_literal((SELECT time_zone FROM pull_up_club.settings));
+  part    record;
+  object  text;
+  fill    text;
+  drop_   text;
+BEGIN
+  FOR part IN
+    SELECT p.*, k.type, k.not_null, k.default_value, k.derived, f.expression
+      FROM jsonb_populate_recordset(NULL::pull_up_club.found_column, match -> 'parts') AS p
+      JOIN pull_up_club.canonical_columns k ON k.name = adopt_columns.name AND k.column_name = p.column_name
+      LEFT JOIN pull_up_club.column_fills f ON f.name = adopt_columns.name AND f.column_name = p.column_name
+     WHERE p.problem IS NULL
+     ORDER BY array_position('{used,converted,missing,twin}', p.how), k.place
+  LOOP
+    object := format('%s.%I', base, part.base_column);
+    drop_ := format('SELECT pull_up_club.drop_column(%L, %L)', base, part.base_column);
+    IF part.how IN ('converted', 'missing') AND NOT pull_up_club.has_column(base, ARRAY[part.base_column]) THEN
+      fill := CASE WHEN part.how = 'converted' THEN replace(part.from_base, 'new.', '')
+                   ELSE pull_up_club.in_base_columns(replace(coalesce(part.derived, part.expression), '@zone@', zone), columns) END;
+      IF fill IS NOT NULL OR part.how = 'missing' AND part.derived IS NOT NULL THEN
+        drop_ := format('ALTER TABLE %s DROP COLUMN %I', base, part.base_column);   -- what is in it can be made again
+      END IF;
+      RETURN NEXT ROW(NULL, object, 'add the column', part.why, CASE WHEN fill IS NULL THEN 'none' ELSE 'rewrites the table' END,
+                      format('ALTER TABLE %s ADD COLUMN %I %s%s%s', base, part.base_column, part.type,
+                             CASE WHEN part.default_value IS NOT NULL THEN ' DEFAULT ' || part.default_value ELSE '' END,
+                             CASE WHEN part.not_null AND part.default_value IS NOT NULL THEN ' NOT NULL' ELSE '' END), drop_)::pull_up_club.adoption_step;
+      IF fill IS NOT NULL AND pull_up_club.has_rows(base) THEN
+        RETURN NEXT ROW(NULL, object, 'fill the column', format('it is %s', fill), 'a new column; nothing else of a row changes',
+                        format('ALTER TABLE %s ALTER COLUMN %2$I TYPE %3$s USING %4$s', base, part.base_column, part.type, fill), NULL)::pull_up_club.adoption_step;
+      END IF;
+    ELSIF part.how = 'used' AND part.default_value IS NOT NULL
+          AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = base AND a.attname = part.base_column AND (a.atthasdef OR a.attidentity <> '')) THEN
+      RETURN NEXT ROW(NULL, object, 'give the column its default', format('the club''s rows get %s', part.default_value), 'none',
+                      format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s', base, part.base_column, part.default_value),
+                      format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', base, part.base_column))::pull_up_club.adoption_step;
+    END IF;
+    IF part.how = 'converted' OR part.how = 'twin' THEN
+      RETURN NEXT ROW(NULL, object, 'keep in step', CASE part.how WHEN 'twin' THEN part.why ELSE part.why || ', and both stay' END,
+                      'a statement that writes both, and differently, is refused',
+                      CASE part.how WHEN 'twin' THEN format('SELECT lifeguard.keep_in_step(%L, %L, %L, %L, %L)', base, columns ->> part.column_name, part.base_column, part.to_base, part.from_base)
+                                    ELSE format('SELECT lifeguard.keep_in_step(%L, %L, %L, %L, %L)', base, part.base_column, part.other, part.to_base, part.from_base) END,
+                      CASE part.how WHEN 'twin' THEN format('SELECT lifeguard.drop_in_step(%L, %L, %L)', base, columns ->> part.column_name, part.base_column)
+                                    ELSE format('SELECT lifeguard.drop_in_step(%L, %L, %L)', base, part.base_column, part.other) END)::pull_up_club.adoption_step;
+    END IF;
+    IF part.derived IS NOT NULL AND part.how <> 'twin'
+       AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = base AND a.attname = part.base_column AND a.attgenerated <> '') THEN
+      RETURN NEXT ROW(NULL, object, 'derive the column', format('it is %s, not a flag that somebody sets', pull_up_club.in_base_columns(part.derived, columns)), 'what a statement writes into it is not kept',
+                      format('SELECT lifeguard.derive_column(%L, %L, %L)', base, part.base_column, pull_up_club.in_base_columns(part.derived, columns, 'new.')),
+                      format('SELECT lifeguard.drop_derived_column(%L, %L)', base, part.base_column))::pull_up_club.adoption_step;
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt_columns(text, jsonb) IS 'part of adopt(): what a table''s columns need';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_columns(text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.adopt_table(name text, match jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  base    constant regclass := match ->> 'base';
+  renamed constant text := (SELECT string_agg(format('%s is %s', key, value), ', ' ORDER BY key) FROM jsonb_each_text(match -> 'columns') WHERE key <> value);
+BEGIN
+  RETURN QUERY SELECT * FROM pull_up_club.adopt_triggers(name, base, mapping);
+  IF match ? 'adopted' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT * FROM pull_up_club.adopt_columns(name, match);
+  RETURN NEXT ROW(NULL, name, format('make it a view of %s', base), concat_ws('; ', match ->> 'why', renamed), 'none: reads and writes go through it to the table',
+                  format('SELECT pull_up_club.stand_for(%L, %L, %L)', name, base, match -> 'columns'),
+                  format('SELECT pull_up_club.stand_for_no_more(%L)', name))::pull_up_club.adoption_step;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt_table(text, jsonb, jsonb) IS 'part of adopt(): the steps for one table that was found';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_table(text, jsonb, jsonb) FROM PUBLIC;
+
+-- What of the blueprint is not there, on the tables that were found. Rows, policies and grants of those tables stay as they are.
+CREATE FUNCTION pull_up_club.adopt_blueprint(club jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part   record;
+  home   text;
+  what   text;
+  undo   text;
+  make   text;
+  there  boolean;
+BEGIN
+  FOR part IN SELECT b.place, b.kind, b.name, b.make, b.unmake FROM pull_up_club.blueprint b ORDER BY b.place LOOP
+    home := pull_up_club.home_of(part.kind, part.name, part.make);
+    CONTINUE WHEN club ? home AND part.kind IN ('table', 'security', 'policy', 'grant', 'rows');
+    make := CASE WHEN part.kind IN ('table', 'constraint', 'index', 'trigger', 'rule', 'admins') THEN pull_up_club.on_base(part.kind, part.name, part.make, club) ELSE part.make END;
+    IF club ? home AND part.kind IN ('index', 'constraint', 'trigger', 'rule', 'admins') THEN
+      there := pull_up_club.is_there_on(part.kind, part.name, make, club -> home ->> 'base', club);
+    ELSE
+      there := pull_up_club.is_there(part.kind, part.name);
+    END IF;
+    CONTINUE WHEN there OR part.kind = 'rows' AND part.name <> 'the ranks'
+               OR part.kind = 'rows' AND EXISTS (SELECT FROM pull_up_club.adoption a WHERE a.object = part.name);
+    what := CASE part.kind WHEN 'rule' THEN 'declare the rule' WHEN 'admins' THEN 'register the admins' WHEN 'security' THEN 'switch row security on' WHEN 'grant' THEN 'grant'
+                           WHEN 'rows' THEN 'fill' WHEN 'check' THEN 'add the check' WHEN 'gauges' THEN 'add the gauges' WHEN 'job' THEN 'add the job' WHEN 'lint' THEN 'accept the lint'
+                           ELSE format('create the %s', part.kind) END;
+    undo := CASE part.kind
+              WHEN 'table'    THEN CASE WHEN part.name LIKE 'analytics.%' OR part.name = 'finance.monthly_totals' THEN format('DROP TABLE %s', part.name)
+                                        ELSE format('SELECT pull_up_club.drop_table(%L)', part.name) END
+              WHEN 'view'     THEN format('DROP VIEW %s', part.name)
+              WHEN 'function' THEN coalesce(part.unmake, format('DROP FUNCTION IF EXISTS %s', part.name))
+              WHEN 'schema'   THEN format('SELECT pull_up_club.drop_schema(%L)', part.name)
+              WHEN 'index'    THEN CASE WHEN club ? home THEN format('DROP INDEX %s.%I', (SELECT c.relnamespace::regnamespace FROM pg_class c WHERE c.oid = (club -> home ->> 'base')::regclass), split_part(part.name, '.', 2)) END
+              WHEN 'constraint' THEN format('ALTER TABLE %s DROP CONSTRAINT %I', coalesce(club -> home ->> 'base', home), split_part(part.name, ' ON ', 1))
+              WHEN 'trigger'  THEN coalesce(part.unmake, format('DROP TRIGGER %I ON %s', split_part(part.name, ' ON ', 1), coalesce(club -> home ->> 'base', home)))
+              WHEN 'rule'     THEN pull_up_club.on_base(part.kind, part.name, part.unmake, club)
+              WHEN 'grant'    THEN CASE WHEN part.name LIKE '% ON FUNCTION %' THEN NULL END
+              ELSE CASE WHEN part.kind = 'admins' THEN pull_up_club.on_base(part.kind, part.name, part.unmake, club) ELSE part.unmake END END;
+    RETURN NEXT ROW(NULL, part.name, what,
+                    CASE part.kind WHEN 'rule' THEN 'a rule of the club''s, in one of the two triggers' WHEN 'table' THEN 'the database has none'
+                                   WHEN 'index' THEN 'native code looks rows up by it' WHEN 'check' THEN 'tells when it is not so' ELSE 'the club has it' END,
+                    CASE part.kind WHEN 'rule' THEN 'a change that breaks it is refused from now on' WHEN 'index' THEN CASE WHEN make LIKE 'CREATE UNIQUE %' THEN 'a second row like it is refused' ELSE 'none' END ELSE 'none' END,
+                    CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
+                         THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || (regexp_match(make, ' ON \S+ (.*)$'))[1])
+                         ELSE btrim(make, E'\n') END,
+                    CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
+                         THEN format('SELECT lifeguard.withdraw_constraint(%L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2)) ELSE undo END)::pull_up_club.adoption_step;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt_blueprint(jsonb) IS 'part of adopt(): what of the blueprint is missing, on the tables that were found';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_blueprint(jsonb) FROM PUBLIC;
+
+-- The tables' own constraints are in their definitions; those of a key have no name there.
+CREATE FUNCTION pull_up_club.table_constraints() RETURNS TABLE (name text, constraint_name text, definition text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT b.name, c[1], regexp_replace(c[2], '\s*--[^\n]*', '', 'g')
+    FROM pull_up_club.blueprint b, regexp_matches(b.make, '\n  CONSTRAINT ([a-z_]+?) (.*?)(?=,\n  [A-Z]|\n\)|$)', 'g') AS c
+   WHERE b.kind = 'table'
+  UNION ALL
+  SELECT * FROM (VALUES
+    ('content.submissions',      'submissions_status',             'CHECK (status IN (''pending'', ''approved'', ''rejected''))'),
+    ('auth_management.admin_roles', 'admin_roles_one_a_member',    'UNIQUE (user_id)'),
+    ('content.badges',           'badges_one_a_name',              'UNIQUE (name, gender)'),
+    ('content.user_badges',      'user_badges_one_a_member',       'UNIQUE (user_id, badge_id)'),
+    ('content.monthly_graphics', 'monthly_graphics_one_a_month',   'UNIQUE (user_id, month_year)'),
+    ('finance.weekly_earnings',  'weekly_earnings_one_a_submission', 'UNIQUE (submission_id)'),
+    ('finance.user_earnings',    'user_earnings_one_a_month',      'UNIQUE (user_id, month_year)'),
+    ('finance.payout_requests',  'payout_requests_one_a_month',    'UNIQUE (user_id, payout_month)')) AS k(name, constraint_name, definition)
+$$;
+COMMENT ON FUNCTION pull_up_club.table_constraints() IS 'the constraints that are part of the club''s tables, as in ALTER TABLE ... ADD CONSTRAINT';
+
+-- Old rows may break them: lifeguard brings them in without looking at those, and lists them.
+CREATE FUNCTION pull_up_club.adopt_constraints(club jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part       record;
+  base       regclass;
+  definition text;
+BEGIN
+  FOR part IN SELECT * FROM pull_up_club.table_constraints() AS c WHERE club ? c.name LOOP
+    base := club -> part.name ->> 'base';
+    definition := pull_up_club.in_base_columns(part.definition, club -> part.name -> 'columns');
+    CONTINUE WHEN EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = base AND c.conname = part.constraint_name)
+               OR EXISTS (SELECT FROM lifeguard.introduced_constraints i WHERE i.relation = base AND i.constraint_name = part.constraint_name)
+               OR definition LIKE 'UNIQUE %' AND pull_up_club.index_on_base(format('CREATE UNIQUE INDEX %I ON x %s', part.constraint_name, substr(definition, 8)), base) IS NOT NULL;
+    -- other clubs' weeks may begin on another day
+    CONTINUE WHEN part.constraint_name = 'weekly_pools_week' AND NOT pull_up_club.weeks_begin_on_monday(base, club -> part.name -> 'columns');
+    RETURN NEXT ROW(NULL, format('%s on %s', part.constraint_name, base), 'introduce the constraint', 'rows that break it are refused from now on',
+                    'rows that break it already stay; pull_up_club.violations() lists them. Such a row can only be changed to one that does not',
+                    format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', base, part.constraint_name, definition),
+                    format('SELECT lifeguard.withdraw_constraint(%L, %L)', base, part.constraint_name))::pull_up_club.adoption_step;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt_constraints(jsonb) IS 'part of adopt(): the constraints of the tables that were found';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_constraints(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.weeks_begin_on_monday(base regclass, columns jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer boolean := true;
+BEGIN
+  IF pull_up_club.type_of(base, columns ->> 'week_start_date') = 'date'::regtype THEN
+    EXECUTE format('SELECT coalesce(avg((extract(isodow FROM %I) = 1)::int) > 0.5, true) FROM %s', columns ->> 'week_start_date', base) INTO answer;
+  END IF;
+  RETURN answer;
+END $$;
+COMMENT ON FUNCTION pull_up_club.weeks_begin_on_monday(regclass, jsonb) IS 'whether most of a table''s weeks begin on Mondays, as the club''s do';
+REVOKE EXECUTE ON FUNCTION pull_up_club.weeks_begin_on_monday(regclass, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.plan_adoption(club jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ROW((row_number() OVER (ORDER BY stage, place))::int, object, what, why, risk, statement, undo)::pull_up_club.adoption_step
+    FROM (SELECT 1 AS stage, row_number() OVER (ORDER BY b.place, s.n) AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo
+            FROM jsonb_each(club) AS t JOIN pull_up_club.blueprint b ON b.kind = 'table' AND b.name = t.key,
+                 pull_up_club.adopt_table(t.key, t.value, mapping) WITH ORDINALITY AS s(step, object, what, why, risk, statement, undo, n)
+          UNION ALL
+          SELECT 2, row_number() OVER (), s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_blueprint(club) AS s
+          UNION ALL
+          SELECT 3, row_number() OVER (), s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_constraints(club) AS s
+          UNION ALL
+          SELECT 4, row_number() OVER (ORDER BY o.place, o.grantee), lower(o.place) , 'grant', format('%s needs it', o.grantee), 'none', format('GRANT %s ON %s TO %I', o.privilege, o.place, o.grantee),
+                 format('REVOKE %s ON %s FROM %I', o.privilege, o.place, o.grantee)
+            FROM pull_up_club.openings() AS o) AS steps
+$$;
+COMMENT ON FUNCTION pull_up_club.plan_adoption(jsonb, jsonb) IS 'the steps that adopt() takes with the tables that find_club() has found';
+REVOKE EXECUTE ON FUNCTION pull_up_club.plan_adoption(jsonb, jsonb) FROM PUBLIC;

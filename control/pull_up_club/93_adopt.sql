@@ -1,0 +1,230 @@
+-- adopt() takes an existing club's database aboard as it is; release() lets it go as it was.
+
+-- The canonical name as a view of the table that was there, for whoever may use the table.
+CREATE FUNCTION pull_up_club.stand_for(name text, base regclass, columns jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM lifeguard.create_compatibility_view(name, base,
+    (SELECT jsonb_agg(jsonb_build_array(k.column_name, columns ->> k.column_name) ORDER BY k.place) FROM pull_up_club.canonical_columns k WHERE k.name = stand_for.name));
+  INSERT INTO pull_up_club.adopted_tables (name, base, columns) VALUES (stand_for.name, stand_for.base, stand_for.columns);
+END $$;
+COMMENT ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb) IS 'part of adopt(): makes a canonical name a view of the table that was there';
+
+CREATE FUNCTION pull_up_club.stand_for_no_more(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('DROP VIEW %s', to_regclass(name));
+  DELETE FROM pull_up_club.adopted_tables a WHERE a.name = stand_for_no_more.name;
+END $$;
+COMMENT ON FUNCTION pull_up_club.stand_for_no_more(text) IS 'part of release(): drops the view of a canonical name';
+
+-- What users have written since, they keep.
+CREATE FUNCTION pull_up_club.drop_column(base regclass, column_name text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  default_value text := (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+                          WHERE d.adrelid = base AND a.attname = column_name);
+  used          boolean;
+BEGIN
+  EXECUTE format('SELECT EXISTS (SELECT FROM %1$s WHERE %2$I IS DISTINCT FROM %3$s)', base, column_name,
+                 CASE WHEN default_value LIKE '%(%' THEN format('(SELECT %2$I FROM %1$s LIMIT 1)', base, column_name) ELSE coalesce(default_value, 'NULL') END) INTO used;
+  IF used THEN
+    RETURN format('%s.%I is kept: there are values in it', base, column_name);
+  END IF;
+  EXECUTE format('ALTER TABLE %s DROP COLUMN %I', base, column_name);
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION pull_up_club.drop_column(regclass, text) IS 'part of release(): drops a column that adopt() has added, unless there is something in it; then it says so';
+
+CREATE FUNCTION pull_up_club.drop_table(name text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF pull_up_club.has_rows(to_regclass(name)) THEN
+    RETURN format('%s is kept: there are rows in it', name);
+  END IF;
+  EXECUTE format('DROP TABLE %s', to_regclass(name));
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION pull_up_club.drop_table(text) IS 'part of release(): drops a table that adopt() has made, unless there are rows in it; then it says so';
+
+CREATE FUNCTION pull_up_club.drop_schema(name text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = to_regnamespace(name) AND d.deptype = 'n') THEN
+    RETURN format('the schema %s is kept: there is something in it', name);
+  END IF;
+  EXECUTE format('DROP SCHEMA %s', to_regnamespace(name));
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION pull_up_club.drop_schema(text) IS 'part of release(): drops a schema that adopt() has made, when nothing else is in it; else it says so';
+
+-- The sessions that hold locks on the tables, for people.
+CREATE FUNCTION pull_up_club.who_holds(relations regclass[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(format('%s (pid %s%s) holds %s on %s%s', coalesce(a.usename, 'somebody'), l.pid, ', ' || nullif(a.application_name, ''), l.mode, l.relation::regclass,
+                           ', for ' || date_trunc('second', clock_timestamp() - a.xact_start)), '; ' ORDER BY a.xact_start, l.pid)
+    FROM (SELECT DISTINCT ON (pid) pid, mode, relation FROM pg_locks
+           WHERE locktype = 'relation' AND granted AND relation = ANY (relations::oid[]) AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+             AND pid <> pg_backend_pid() ORDER BY pid, mode DESC) AS l
+    LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+$$;
+COMMENT ON FUNCTION pull_up_club.who_holds(regclass[]) IS 'who holds locks on these tables: user, process, mode, since when';
+REVOKE EXECUTE ON FUNCTION pull_up_club.who_holds(regclass[]) FROM PUBLIC;
+
+-- All at once and in one order, for no longer than lock_timeout; a server that waits for ever waits five seconds here.
+CREATE FUNCTION pull_up_club.lock_tables(relations regclass[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  patience constant text := current_setting('lock_timeout');
+BEGIN
+  IF relations = '{}' THEN
+    RETURN;
+  END IF;
+  PERFORM set_config('lock_timeout', CASE patience WHEN '0' THEN '5s' ELSE patience END, true);
+  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', (SELECT string_agg(r::text, ', ' ORDER BY r::oid) FROM unnest(relations) AS r));
+  PERFORM set_config('lock_timeout', patience, true);
+EXCEPTION WHEN lock_not_available THEN
+  RAISE EXCEPTION USING ERRCODE = 'LG124',
+    MESSAGE = format('ADOPTION_WAITS: the club''s tables are in use: %s', coalesce(pull_up_club.who_holds(relations), 'by a transaction that has just ended')),
+    DETAIL = jsonb_build_object('tables', to_jsonb(relations::text[]), 'lock_timeout', CASE patience WHEN '0' THEN '5s' ELSE patience END),
+    HINT = 'Nothing was changed. Try again when they are done, or SET lock_timeout to more; while this waits, others wait behind it.';
+END $$;
+COMMENT ON FUNCTION pull_up_club.lock_tables(regclass[]) IS 'locks tables against everybody, or LG124 ADOPTION_WAITS with whom it waited for after lock_timeout (5 seconds where that is 0)';
+REVOKE EXECUTE ON FUNCTION pull_up_club.lock_tables(regclass[]) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.require_adoptable(source name, club jsonb, mapping jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  missing text[] := ARRAY(SELECT t.key FROM jsonb_each(club) AS t WHERE t.value ->> 'base' IS NULL ORDER BY 1);
+  problem text;
+  lacks   text[];
+BEGIN
+  IF missing <> '{}' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG121',
+      MESSAGE = format('NOT_A_CLUB: the schema %I has no table like %s', source, array_to_string(missing, ', ')),
+      DETAIL = jsonb_build_object('source', source, 'missing', to_jsonb(missing),
+                                  'wanted', (SELECT jsonb_object_agg(m.name, m.has) FROM pull_up_club.table_marks m WHERE m.name = ANY (missing))),
+      HINT = 'Name the schema, adopt(''other''), or the tables: adopt(mapping => ''{"content.submissions": {"table": "videos"}}''). A new club is made by install().';
+  END IF;
+  lacks := ARRAY(SELECT r.lacks FROM pull_up_club.missing_rights() AS r
+                 UNION ALL
+                 SELECT format('ownership of %s', t.value ->> 'base') FROM jsonb_each(club) AS t JOIN pg_class c ON c.oid = (t.value ->> 'base')::regclass
+                  WHERE NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1);
+  IF lacks <> '{}' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG108',
+      MESSAGE = format('NOT_PERMITTED: %s may not adopt the club', current_user),
+      DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
+      HINT = 'Adopt as a superuser, or grant what is missing.';
+  END IF;
+  SELECT string_agg(format('%s: %s', p.object, p.problem), '; ') INTO problem FROM pull_up_club.adoption_problems(club) AS p;
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG122',
+      MESSAGE = 'NOT_ADOPTABLE: ' || problem,
+      DETAIL = (SELECT jsonb_agg(to_jsonb(p)) FROM pull_up_club.adoption_problems(club) AS p),
+      HINT = 'Say which: adopt(mapping => ''{"finance.weekly_pools": {"total_amount_dollars": "its column", "ignore": ["a column that is not looked at"]}}'').';
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.require_adoptable(name, jsonb, jsonb) IS 'part of adopt(): LG108, LG121 or LG122 when it cannot be done';
+REVOKE EXECUTE ON FUNCTION pull_up_club.require_adoptable(name, jsonb, jsonb) FROM PUBLIC;
+
+-- Runs a statement of a plan; its failure says which step it was.
+CREATE FUNCTION pull_up_club.run_step(step pull_up_club.adoption_step, statement text, steps int) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  said   text;
+  detail text;
+  hint   text;
+BEGIN
+  RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
+  IF statement LIKE 'SELECT pull_up_club.drop_%' THEN
+    EXECUTE statement INTO said;
+  ELSE
+    EXECUTE statement;
+  END IF;
+  RETURN said;
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  RAISE EXCEPTION USING ERRCODE = 'LG125',
+    MESSAGE = format('STEP_FAILED: step %s, %s %s: %s', step.step, step.what, step.object, SQLERRM),
+    DETAIL = jsonb_build_object('step', step.step, 'object', step.object, 'statement', statement, 'sqlstate', SQLSTATE, 'error', SQLERRM, 'detail', detail, 'hint', hint),
+    HINT = concat_ws(' ', nullif(hint, ''), 'Nothing was changed. Mend what the message names, and run it again; a dry run shows each step.');
+END $$;
+COMMENT ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) IS 'part of adopt() and release(): one statement, with a line of progress; LG125 STEP_FAILED';
+REVOKE EXECUTE ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.adopt(source name DEFAULT 'public', dry_run boolean DEFAULT true, mapping jsonb DEFAULT '{}')
+RETURNS TABLE (step int, object text, what text, why text, risk text, statement text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  begun constant timestamptz := clock_timestamp();
+  club  jsonb;
+  steps pull_up_club.adoption_step[];
+  part  pull_up_club.adoption_step;
+  done  int := (SELECT coalesce(max(a.step), 0) FROM pull_up_club.adoption a);
+BEGIN
+  IF source IS NULL OR dry_run IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
+      HINT = 'adopt(''public'', dry_run => false) does what adopt(''public'') shows.';
+  END IF;
+  PERFORM pull_up_club.check_mapping(mapping);
+  PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+  club := pull_up_club.find_club(source, mapping);
+
+  IF dry_run THEN
+    RETURN QUERY SELECT 0, p.object, 'decide', p.problem, 'adopt(dry_run => false) refuses to guess', NULL::text FROM pull_up_club.adoption_problems(club) AS p;
+    IF NOT FOUND THEN
+      PERFORM pull_up_club.require_adoptable(source, club, mapping);
+      RETURN QUERY SELECT p.step, p.object, p.what, p.why, p.risk, p.statement FROM pull_up_club.plan_adoption(club, mapping) AS p ORDER BY p.step;
+    END IF;
+    RETURN;
+  END IF;
+
+  PERFORM pull_up_club.require_adoptable(source, club, mapping);
+  PERFORM pull_up_club.lock_tables(ARRAY(SELECT (t.value ->> 'base')::regclass FROM jsonb_each(club) AS t));
+  club := pull_up_club.find_club(source, mapping);   -- as it is now that nobody changes it
+  PERFORM pull_up_club.require_adoptable(source, club, mapping);
+  steps := ARRAY(SELECT p FROM pull_up_club.plan_adoption(club, mapping) AS p ORDER BY p.step);
+  FOREACH part IN ARRAY steps LOOP
+    PERFORM pull_up_club.run_step(part, part.statement, cardinality(steps));
+    INSERT INTO pull_up_club.adoption (step, object, what, why, statement, undo) VALUES (done + part.step, part.object, part.what, part.why, part.statement, part.undo);
+    RETURN QUERY SELECT part.step, part.object, part.what, part.why, part.risk, part.statement;
+  END LOOP;
+  RAISE INFO '%', CASE WHEN cardinality(steps) = 0 THEN 'nothing was missing: the club is adopted already'
+                       ELSE format('the club is adopted: %s steps, %s tables, in %s seconds', cardinality(steps), (SELECT count(*) FROM pull_up_club.adopted_tables),
+                                   round(extract(epoch FROM clock_timestamp() - begun)::numeric, 1)) END;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt(name, boolean, jsonb) IS
+  'what would be done to make the club in a schema one of ours where it is: (step, object, what, why, risk, statement); dry_run => false does it, all or nothing, and says each step. '
+  'mapping: {canonical table: {"table": its name, canonical column: its column, "ignore": [columns], "keep_triggers": [triggers]}}. '
+  'LG108 NOT_PERMITTED, LG121 NOT_A_CLUB, LG122 NOT_ADOPTABLE, LG123 UNKNOWN_MAPPING, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
+
+CREATE FUNCTION pull_up_club.release(dry_run boolean DEFAULT false)
+RETURNS TABLE (step int, object text, what text, statement text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  taken pull_up_club.adoption;
+  count int;
+  said  text;
+BEGIN
+  PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+  IF dry_run THEN
+    RETURN QUERY SELECT a.step, a.object, 'take back: ' || a.what, a.undo FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC;
+    RETURN;
+  END IF;
+  PERFORM pull_up_club.lock_tables(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
+  count := (SELECT count(*) FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL);
+  FOR taken IN SELECT * FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC LOOP
+    said := pull_up_club.run_step(ROW(taken.step, taken.object, 'take back: ' || taken.what, taken.why, NULL, taken.undo, NULL)::pull_up_club.adoption_step, taken.undo, count);
+    RETURN QUERY SELECT taken.step, taken.object, coalesce(said, 'taken back: ' || taken.what), taken.undo;
+  END LOOP;
+  DELETE FROM pull_up_club.adoption;
+  RAISE INFO '%', CASE WHEN count = 0 THEN 'nothing is adopted' ELSE format('the club is released: %s steps taken back; its rows stay as they are', count) END;
+END $$;
+COMMENT ON FUNCTION pull_up_club.release(boolean) IS
+  'takes back what adopt() has done, in the opposite order: triggers, views, constraints and columns are as they were, and rows as they are; columns and tables that hold what was '
+  'written since stay, and it says so. Returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
+
+REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.drop_table(text),
+                           pull_up_club.drop_schema(text), pull_up_club.adopt(name, boolean, jsonb), pull_up_club.release(boolean) FROM PUBLIC;
