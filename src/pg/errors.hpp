@@ -78,5 +78,6 @@ constexpr int invalid_month = sqlstate("LG112");
 constexpr int invalid_page = sqlstate("LG113");
 constexpr int mending_refused = sqlstate("LG115");
 constexpr int name_taken = sqlstate("LG116");
+constexpr int not_whole_dollars = sqlstate("LG118");
 
 } // namespace lifeguard::err

@@ -12,6 +12,7 @@ Table *known_tables = nullptr;
 // Knowledge that has become wrong is freed when no unit of work can be using it.
 struct Discarded {
     MemoryContext memory;
+    Statement *statements;
     Discarded *next;
 };
 Discarded *discarded = nullptr;
@@ -19,15 +20,23 @@ int open_units = 0;
 
 uint64 invalidations = 0; // counted, so that one is noticed that comes while a table is being studied
 
-// Marks what was known about a changed table, or about all.
+// True when knowledge was learned from this relation.
+bool is_about(const Knowledge &knowledge, Oid relation) {
+    for (int i = 0; i < knowledge.looked_at_count; i++)
+        if (knowledge.looked_at[i] == relation)
+            return true;
+    return knowledge.relation == relation;
+}
+
+// Marks what was known about a changed table or view, or about all.
 void forget(Datum, Oid relation) {
     invalidations++;
     for (Table *table = known_tables; table != nullptr; table = table->next)
-        if (table->knowledge != nullptr && (!OidIsValid(relation) || table->knowledge->relation == relation))
+        if (table->knowledge != nullptr && (!OidIsValid(relation) || is_about(*table->knowledge, relation)))
             table->knowledge->stale = ++forgettings > 0;
 }
 
-// Schemas may have changed their names.
+// Schemas may have changed their names, or a view's owner have lost the table it shows.
 void forget_all(Datum, int, uint32) {
     forget(0, InvalidOid);
 }
@@ -43,9 +52,10 @@ void end_transaction(XactEvent event, void *) {
 // Frees what nobody uses any more.
 void free_discarded() {
     while (discarded != nullptr) {
-        const MemoryContext memory = discarded->memory;
-        discarded = discarded->next; // lies in that memory
-        MemoryContextDelete(memory);
+        const Discarded entry = *discarded; // lies in the memory that goes
+        discarded = entry.next;
+        free_statements(entry.statements);
+        MemoryContextDelete(entry.memory);
     }
 }
 
@@ -53,7 +63,7 @@ void free_discarded() {
 void discard(Table &table) {
     const MemoryContext memory = table.knowledge->memory;
     auto *entry = static_cast<Discarded *>(MemoryContextAlloc(memory, sizeof(Discarded)));
-    *entry = Discarded{memory, discarded};
+    *entry = Discarded{memory, table.knowledge->statements, discarded};
     discarded = entry;
     table.knowledge = nullptr;
 }
@@ -73,19 +83,27 @@ Knowledge *learn(Table &table) {
     static uint64 number = 0;
     knowledge->memory = memory;
     knowledge->number = ++number;
-    knowledge->relation = oid;
-    knowledge->owner = relation->rd_rel->relowner;
     for (int i = 0; i < table.count; i++) {
         knowledge->attributes[i] = get_attnum(oid, table.columns[i].name);
         if (knowledge->attributes[i] <= 0)
             table.missing(table, table.columns[i].name);
     }
+    relation = look_through(table, relation, *knowledge);
+    knowledge->relation = RelationGetRelid(relation);
+    knowledge->owner = relation->rd_rel->relowner;
     study(table, relation, *knowledge);
     knowledge->stale = invalidations != invalidations_before;
     MemoryContextSwitchTo(home);
     MemoryContextSetParent(memory, CacheMemoryContext);
     relation_close(relation, NoLock);
     return knowledge;
+}
+
+// True when both were learned from the same table and views.
+bool same_relations(const Knowledge &one, const Knowledge &other) {
+    if (one.relation != other.relation || one.looked_at_count != other.looked_at_count)
+        return false;
+    return memcmp(one.looked_at, other.looked_at, sizeof(one.looked_at)) == 0;
 }
 
 } // namespace
@@ -103,6 +121,26 @@ Knowledge &know(Table &table) {
         table.knowledge = learn(table);
     }
     return *table.knowledge;
+}
+
+Knowledge &hold(Table &table, LOCKMODE mode, Relation *opened) {
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        Knowledge *knowledge = &know(table);
+        for (int i = 0; i < knowledge->looked_at_count; i++) // who drops a view waits, like he who drops its table
+            LockRelationOid(knowledge->looked_at[i], AccessShareLock);
+        Relation relation = try_relation_open(knowledge->relation, mode);
+        if (relation == nullptr)
+            continue;
+        const Knowledge *locked = knowledge; // is not freed within a unit of work
+        if (knowledge->stale) // it changed before the locks were granted; from here on nothing that matters can
+            knowledge = &know(table);
+        if (same_relations(*knowledge, *locked)) {
+            *opened = relation;
+            return *knowledge;
+        }
+        relation_close(relation, NoLock);
+    }
 }
 
 void Work::begin(bool only_read) {
@@ -184,7 +222,8 @@ void init_tables() {
                              "Off: by SQL statements only. The rows are the same.", &direct_writes, true, PGC_USERSET,
                              0, nullptr, nullptr, nullptr);
     CacheRegisterRelcacheCallback(forget, 0);
-    CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, 0);
+    for (const int cache : {NAMESPACEOID, AUTHMEMROLEMEM, AUTHOID})
+        CacheRegisterSyscacheCallback(cache, forget_all, 0);
     RegisterXactCallback(end_transaction, nullptr);
 }
 

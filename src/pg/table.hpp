@@ -1,6 +1,9 @@
 // Rows of tables known by name, read and written on one of two paths that do the same: direct (the table's own access
 // method, as logical replication applies changes) and SPI (saved plans). Callers cannot tell which; who may not take
 // the direct path is decided here, for each table and each kind of change. Everything runs as the table's owner.
+//
+// The name may be that of a simple view: then both paths work on the table that it shows, whatever the columns are
+// called there. Whole numbers may be stored as another type of number there; here they are int4.
 #pragma once
 
 #include <initializer_list>
@@ -11,7 +14,6 @@ namespace lifeguard::pg {
 
 struct Table;
 struct Knowledge;
-struct Statement;
 struct Direct;
 
 constexpr int max_columns = 20;
@@ -44,7 +46,6 @@ struct Table {
 
     int count = 0; // from here on filled in by this layer
     Knowledge *knowledge = nullptr;
-    Statement *statements = nullptr;
     Table *next = nullptr;
 };
 

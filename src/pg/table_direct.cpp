@@ -49,27 +49,28 @@ Opened &add_opened(Direct &direct, Table &table, Knowledge &knowledge, Relation 
     return opened;
 }
 
+// True when what the unit has opened is still the table of that name: a trigger may put another in its place.
+bool still_named(const Opened &opened) {
+    if (!opened.knowledge->stale)
+        return true;
+    const Knowledge &now = know(*opened.table);
+    return now.direct && now.relation == opened.knowledge->relation && now.converted == opened.knowledge->converted &&
+           memcmp(now.attributes, opened.knowledge->attributes, sizeof(now.attributes)) == 0;
+}
+
 // The table, open and locked for writing; nullptr when it is none for the direct path.
 Opened *open_table(Direct &direct, Table &table) {
     for (int i = 0; i < direct.count; i++)
         if (direct.tables[i].table == &table)
-            return &direct.tables[i];
-    if (direct.count == max_opened)
+            return still_named(direct.tables[i]) ? &direct.tables[i] : nullptr;
+    if (direct.count == max_opened || !know(table).direct)
         return nullptr;
-    for (;;) {
-        CHECK_FOR_INTERRUPTS();
-        Knowledge *knowledge = &know(table);
-        if (!knowledge->direct)
-            return nullptr;
-        Relation relation = try_table_open(knowledge->relation, RowExclusiveLock);
-        if (relation == nullptr)
-            continue;
-        if (knowledge->stale) // it changed before the lock was granted; from here on nothing that matters can
-            knowledge = &know(table);
-        if (knowledge->direct && knowledge->relation == RelationGetRelid(relation))
-            return &add_opened(direct, table, *knowledge, relation);
-        table_close(relation, NoLock);
-    }
+    Relation relation;
+    Knowledge &knowledge = hold(table, RowExclusiveLock, &relation);
+    if (knowledge.direct)
+        return &add_opened(direct, table, knowledge, relation);
+    relation_close(relation, NoLock);
+    return nullptr;
 }
 
 // The newest snapshot, active until the unit ends or asks again.
@@ -154,6 +155,8 @@ void read_slot(const Opened &opened, TupleTableSlot *slot, Row *row) {
         row->values[i] = slot->tts_values[attribute];
         row->nulls[i] = slot->tts_isnull[attribute];
     }
+    if (opened.knowledge->converted != 0)
+        read_numbers(table, *opened.knowledge, row);
     row->place = slot->tts_tid;
 }
 
@@ -162,7 +165,7 @@ void copy_values(const Opened &opened, Row *row) {
     for (int i = 0; i < opened.table->count; i++) {
         const FormData_pg_attribute *form =
             TupleDescAttr(RelationGetDescr(opened.relation), opened.knowledge->attributes[i] - 1);
-        if (!row->nulls[i] && !form->attbyval)
+        if (!row->nulls[i] && !form->attbyval && !(opened.knowledge->converted & columns({i})))
             row->values[i] = datumCopy(row->values[i], false, form->attlen);
     }
 }
@@ -232,14 +235,32 @@ void conclude(Direct &direct) {
     direct.outdated = true;
 }
 
-// The value of an inserted row's attribute: the caller's, or what the column's default says.
-void fill(const Knowledge &knowledge, int attribute, const Row &row, Columns given, Datum *value, bool *isnull) {
+// Puts a column's value into a slot, as the column stores it.
+void put(const Direct &direct, const Opened &opened, int column, const Row &row, TupleTableSlot *slot) {
+    const Knowledge &knowledge = *opened.knowledge;
+    const int attribute = knowledge.attributes[column] - 1;
+    slot->tts_isnull[attribute] = row.nulls[column];
+    slot->tts_values[attribute] = row.values[column];
+    if (!(knowledge.converted & columns({column})) || row.nulls[column])
+        return;
+    const MemoryContext home = MemoryContextSwitchTo(GetPerTupleMemoryContext(direct.workshop->executor));
+    slot->tts_values[attribute] =
+        stored_number(knowledge.storage[column], TupleDescAttr(slot->tts_tupleDescriptor, attribute)->atttypmod,
+                      row.values[column]);
+    MemoryContextSwitchTo(home);
+}
+
+// Puts the value of an inserted row's attribute into a slot: the caller's, or what the column's default says.
+void fill(const Direct &direct, const Opened &opened, int attribute, const Row &row, Columns given,
+          TupleTableSlot *slot) {
+    const Knowledge &knowledge = *opened.knowledge;
     const int column = knowledge.columns_of[attribute];
     if (column >= 0 && (given & columns({column}))) {
-        *value = row.values[column];
-        *isnull = row.nulls[column];
+        put(direct, opened, column, row, slot);
         return;
     }
+    Datum *value = &slot->tts_values[attribute];
+    bool *isnull = &slot->tts_isnull[attribute];
     *isnull = false;
     switch (knowledge.fillers[attribute]) {
     case Filler::null:
@@ -256,6 +277,24 @@ void fill(const Knowledge &knowledge, int attribute, const Row &row, Columns giv
         *value = random_uuid();
         break;
     }
+}
+
+// True when a BEFORE trigger has given the stored row other parents than those that the caller holds.
+bool has_other_parents(const Opened &opened, const Row &row, Columns held, TupleTableSlot *slot) {
+    const TriggerDesc *triggers = opened.bench->base->ri_TrigDesc;
+    if (triggers == nullptr || !triggers->trig_insert_before_row || !ItemPointerIsValid(&slot->tts_tid))
+        return false;
+    for (int i = 0; i < opened.table->count; i++) {
+        if (!(held & columns({i})))
+            continue;
+        const int attribute = opened.knowledge->attributes[i] - 1;
+        const FormData_pg_attribute *form = TupleDescAttr(slot->tts_tupleDescriptor, attribute);
+        if (slot->tts_isnull[attribute] != row.nulls[i] ||
+            (!row.nulls[i] &&
+             !datumIsEqual(slot->tts_values[attribute], row.values[i], form->attbyval, form->attlen)))
+            return true;
+    }
+    return false;
 }
 
 // Raises when a BEFORE trigger has swallowed the row.
@@ -373,13 +412,17 @@ bool direct_insert(Direct &direct, Table &table, Row *row, Columns given, Column
     prepare_writing(direct, *opened);
     TupleTableSlot *slot = ExecClearTuple(opened->written);
     for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
-        fill(*opened->knowledge, i, *row, given, &slot->tts_values[i], &slot->tts_isnull[i]);
+        fill(direct, *opened, i, *row, given, slot);
     ExecStoreVirtualTuple(slot);
     ItemPointerSetInvalid(&slot->tts_tid);
 
     ResultRelInfo *target = target_of(*direct.workshop, *opened->bench, *opened->knowledge, true, held);
     const Caller caller = enter_owner(opened->knowledge->owner);
     ExecSimpleRelationInsert(target, direct.workshop->executor, slot);
+    if (held != 0 && has_other_parents(*opened, *row, held, slot))
+        ExecARInsertTriggers(direct.workshop->executor,
+                             target_of(*direct.workshop, *opened->bench, *opened->knowledge, true, 0), slot, NIL,
+                             nullptr);
     leave_owner(caller);
     expect_stored(*opened, "an insert");
     row->place = slot->tts_tid;
@@ -400,11 +443,8 @@ bool direct_update(Direct &direct, Table &table, Row *row, Columns changed) {
     memcpy(slot->tts_values, opened->found->tts_values, sizeof(Datum) * attributes);
     memcpy(slot->tts_isnull, opened->found->tts_isnull, sizeof(bool) * attributes);
     for (int i = 0; i < table.count; i++)
-        if (changed & columns({i})) {
-            const int attribute = opened->knowledge->attributes[i] - 1;
-            slot->tts_values[attribute] = row->values[i];
-            slot->tts_isnull[attribute] = row->nulls[i];
-        }
+        if (changed & columns({i}))
+            put(direct, *opened, i, *row, slot);
     ExecStoreVirtualTuple(slot);
     ItemPointerSetInvalid(&slot->tts_tid);
 

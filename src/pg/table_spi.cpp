@@ -1,13 +1,11 @@
-#include <bit>
-
 #include "pg/table_paths.hpp"
+#include "pg/text.hpp"
 
 namespace lifeguard::pg {
 
 enum class Verb { find, find_locked, scan, insert, insert_if_absent, update, remove };
 
-// A saved plan of one table. Plans know their tables by name and are kept for good: the server plans them again when
-// needed.
+// A saved plan of one table, written for it as it is known: gone with that knowledge.
 struct Statement {
     Statement *next;
     Verb verb;
@@ -21,83 +19,127 @@ namespace {
 
 constexpr int max_parameters = 2 * max_columns;
 
-// Appends the names of a set of columns, with `separator` between them, each in the given form.
-void append_names(StringInfo sql, const Table &table, Columns set) {
+// A table in SQL: as it is described, and as it is.
+struct Described {
+    const Table &table;
+    const Knowledge &knowledge;
+
+    const char *name(int column) const {
+        return quote_identifier(get_attname(knowledge.relation, knowledge.attributes[column], false));
+    }
+    // The column's own type.
+    Oid type(int column) const { return get_atttype(knowledge.relation, knowledge.attributes[column]); }
+};
+
+// A type's name as SQL reads it under any search_path.
+const char *type_name(Oid type) {
+    return format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+// Appends the names of a set of columns.
+void append_names(StringInfo sql, const Described &described, Columns set) {
     const char *separator = "";
-    for (int i = 0; i < table.count; i++)
+    for (int i = 0; i < described.table.count; i++)
         if (set & columns({i})) {
-            appendStringInfo(sql, "%s%s", separator, quote_identifier(table.columns[i].name));
+            appendStringInfo(sql, "%s%s", separator, described.name(i));
             separator = ", ";
         }
 }
 
-// Appends all columns with their types, so that a change of type becomes a cast and not a wrong datum.
-void append_results(StringInfo sql, const Table &table) {
-    for (int i = 0; i < table.count; i++)
-        appendStringInfo(sql, "%s%s::%s", i == 0 ? "" : ", ", quote_identifier(table.columns[i].name),
-                         format_type_extended(table.columns[i].type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+// The type in which a column is read: that of the description, but for numbers, which are turned into it with care.
+Oid read_type(const Described &described, int column) {
+    if (!(described.knowledge.converted & columns({column})))
+        return described.table.columns[column].type;
+    switch (described.knowledge.storage[column]) {
+    case Storage::int2:
+        return INT2OID;
+    case Storage::int8:
+        return INT8OID;
+    default:
+        return NUMERICOID;
+    }
 }
 
-// Appends the parameters of so many values.
-void append_parameters(StringInfo sql, int count) {
-    for (int i = 1; i <= count; i++)
-        appendStringInfo(sql, "%s$%d", i == 1 ? "" : ", ", i);
+// Appends all columns with their types, so that a change of type becomes a cast and not a wrong datum.
+void append_results(StringInfo sql, const Described &described) {
+    for (int i = 0; i < described.table.count; i++)
+        appendStringInfo(sql, "%s%s::%s", i == 0 ? "" : ", ", described.name(i), type_name(read_type(described, i)));
+}
+
+// Appends the parameter of a column's new value, with a cast where storing it alone would not do.
+void append_value(StringInfo sql, const Described &described, int column, int parameter) {
+    const Oid own = described.type(column);
+    appendStringInfo(sql, "$%d", parameter);
+    if (!can_coerce_type(1, &described.table.columns[column].type, &own, COERCION_ASSIGNMENT))
+        appendStringInfo(sql, "::%s", type_name(own));
+}
+
+// Appends a comparison of a column with a parameter, which is cast to the column's type where they do not compare.
+void append_comparison(StringInfo sql, const Described &described, int column, const char *operation, int parameter) {
+    const Oid own = getBaseType(described.type(column));
+    const Oid type = described.table.columns[column].type;
+    appendStringInfo(sql, "%s OPERATOR(pg_catalog.%s) $%d", described.name(column), operation, parameter);
+    if (!can_coerce_type(1, &own, &type, COERCION_IMPLICIT) && !can_coerce_type(1, &type, &own, COERCION_IMPLICIT))
+        appendStringInfo(sql, "::%s", type_name(own));
 }
 
 // Appends WHERE with the keys as parameters from `parameter` on, and the lower bound behind them.
-void append_where(StringInfo sql, const Table &table, Columns keys, int from, int parameter) {
+void append_where(StringInfo sql, const Described &described, Columns keys, int from, int parameter) {
     const char *separator = " WHERE ";
-    for (int i = 0; i < table.count; i++)
+    for (int i = 0; i < described.table.count; i++)
         if (keys & columns({i})) {
-            appendStringInfo(sql, "%s%s OPERATOR(pg_catalog.=) $%d", separator, quote_identifier(table.columns[i].name),
-                             parameter++);
+            appendStringInfoString(sql, separator);
+            append_comparison(sql, described, i, "=", parameter++);
             separator = " AND ";
         }
-    if (from >= 0)
-        appendStringInfo(sql, "%s%s OPERATOR(pg_catalog.>=) $%d", separator, quote_identifier(table.columns[from].name),
-                         parameter);
+    if (from >= 0) {
+        appendStringInfoString(sql, separator);
+        append_comparison(sql, described, from, ">=", parameter);
+    }
 }
 
 // Writes the statement's SQL.
-const char *write_sql(const Table &table, const Statement &statement) {
-    const char *name = quote_qualified_identifier(table.schema, table.name);
-    const int given = std::popcount(statement.given);
+const char *write_sql(const Described &described, const Statement &statement) {
+    const int count = described.table.count;
+    const char *name = table_name(described.knowledge.relation);
     StringInfoData sql;
     initStringInfo(&sql);
+    int parameter = 0;
     switch (statement.verb) {
     case Verb::find:
     case Verb::find_locked:
     case Verb::scan:
         appendStringInfoString(&sql, "SELECT ");
-        append_results(&sql, table);
+        append_results(&sql, described);
         appendStringInfo(&sql, " FROM %s", name);
-        append_where(&sql, table, statement.keys, statement.from, 1);
+        append_where(&sql, described, statement.keys, statement.from, 1);
         if (statement.verb == Verb::find_locked)
             appendStringInfoString(&sql, " FOR NO KEY UPDATE");
         break;
     case Verb::insert:
     case Verb::insert_if_absent:
         appendStringInfo(&sql, "INSERT INTO %s (", name);
-        append_names(&sql, table, statement.given);
+        append_names(&sql, described, statement.given);
         appendStringInfoString(&sql, ") VALUES (");
-        append_parameters(&sql, given);
+        for (int i = 0; i < count; i++)
+            if (statement.given & columns({i})) {
+                appendStringInfoString(&sql, parameter == 0 ? "" : ", ");
+                append_value(&sql, described, i, ++parameter);
+            }
         appendStringInfoString(&sql, statement.verb == Verb::insert ? ")" : ") ON CONFLICT DO NOTHING");
         break;
-    case Verb::update: {
-        int parameter = 1;
+    case Verb::update:
         appendStringInfo(&sql, "UPDATE %s SET ", name);
-        for (int i = 0; i < table.count; i++)
+        for (int i = 0; i < count; i++)
             if (statement.given & columns({i})) {
-                appendStringInfo(&sql, "%s%s = $%d", parameter == 1 ? "" : ", ",
-                                 quote_identifier(table.columns[i].name), parameter);
-                parameter++;
+                appendStringInfo(&sql, "%s%s = ", parameter == 0 ? "" : ", ", described.name(i));
+                append_value(&sql, described, i, ++parameter);
             }
-        append_where(&sql, table, statement.keys, -1, given + 1);
+        append_where(&sql, described, statement.keys, -1, parameter + 1);
         break;
-    }
     case Verb::remove:
         appendStringInfo(&sql, "DELETE FROM %s", name);
-        append_where(&sql, table, statement.keys, -1, 1);
+        append_where(&sql, described, statement.keys, -1, 1);
         break;
     }
     return sql.data;
@@ -113,8 +155,8 @@ int append_types(const Table &table, Columns set, Oid *types) {
 }
 
 // The statement's plan, saved; SPI is connected and the table's owner acts.
-Statement &prepare(Table &table, Verb verb, Columns given, Columns keys, int from) {
-    for (Statement *known = table.statements; known != nullptr; known = known->next)
+const Statement &prepare(const Table &table, Knowledge &knowledge, Verb verb, Columns given, Columns keys, int from) {
+    for (Statement *known = knowledge.statements; known != nullptr; known = known->next)
         if (known->verb == verb && known->given == given && known->keys == keys && known->from == from)
             return *known;
 
@@ -124,16 +166,24 @@ Statement &prepare(Table &table, Verb verb, Columns given, Columns keys, int fro
     count += append_types(table, keys, types + count);
     if (from >= 0)
         types[count++] = table.columns[from].type;
-    SPIPlanPtr plan = SPI_prepare(write_sql(table, wanted), count, types);
+    SPIPlanPtr plan = SPI_prepare(write_sql(Described{table, knowledge}, wanted), count, types);
     if (plan == nullptr || SPI_keepplan(plan) != 0)
         elog(ERROR, "access to table %s.%s could not be prepared: %s", table.schema, table.name,
              SPI_result_code_string(SPI_result));
-    auto *statement = static_cast<Statement *>(MemoryContextAlloc(TopMemoryContext, sizeof(Statement)));
+    auto *statement = static_cast<Statement *>(MemoryContextAlloc(knowledge.memory, sizeof(Statement)));
     *statement = wanted;
     statement->plan = plan;
-    statement->next = table.statements;
-    table.statements = statement;
+    statement->next = knowledge.statements;
+    knowledge.statements = statement;
     return *statement;
+}
+
+// The table's knowledge, locked as far as its name in SQL must stay what it is.
+Knowledge &hold_name(Table &table) {
+    Relation relation;
+    Knowledge &knowledge = hold(table, AccessShareLock, &relation);
+    relation_close(relation, NoLock);
+    return knowledge;
 }
 
 // The values of a statement's parameters: columns of a row, then keys by their columns' numbers, then the lower bound.
@@ -162,9 +212,10 @@ struct Parameters {
 };
 
 // Runs a statement as the table's owner inside an SPI connection that the caller ends; the number of rows.
-uint64 run(Table &table, Verb verb, Columns given, Columns keys, int from, Parameters &parameters, bool read_only) {
-    const Caller caller = enter_owner(know(table).owner);
-    const Statement &statement = prepare(table, verb, given, keys, from);
+uint64 run(const Table &table, Knowledge &knowledge, Verb verb, Columns given, Columns keys, int from,
+           Parameters &parameters, bool read_only) {
+    const Caller caller = enter_owner(knowledge.owner);
+    const Statement &statement = prepare(table, knowledge, verb, given, keys, from);
     const int result = SPI_execute_plan(statement.plan, parameters.values, parameters.nulls, read_only, 0);
     leave_owner(caller);
     if (result < 0)
@@ -173,10 +224,12 @@ uint64 run(Table &table, Verb verb, Columns given, Columns keys, int from, Param
 }
 
 // The i-th row of the result; its values live as long as the SPI connection.
-void fetch(const Table &table, uint64 number, Row *row) {
+void fetch(const Table &table, const Knowledge &knowledge, uint64 number, Row *row) {
     ItemPointerSetInvalid(&row->place);
     for (int i = 0; i < table.count; i++)
         row->values[i] = SPI_getbinval(SPI_tuptable->vals[number], SPI_tuptable->tupdesc, i + 1, &row->nulls[i]);
+    if (knowledge.converted != 0)
+        read_numbers(table, knowledge, row);
 }
 
 // Copies what a row points to into the current memory.
@@ -202,16 +255,21 @@ void expect_one(const Table &table, const char *change, uint64 count) {
 
 } // namespace
 
+void free_statements(Statement *statements) {
+    for (Statement *statement = statements; statement != nullptr; statement = statement->next)
+        SPI_freeplan(statement->plan);
+}
+
 bool spi_find(Table &table, std::initializer_list<Key> keys, Lock lock, bool read_only, Row *row) {
     const MemoryContext home = CurrentMemoryContext;
-    know(table);
+    Knowledge &knowledge = hold_name(table);
     Parameters parameters;
     parameters.add_keys(keys, Key{-1, 0});
     SPI_connect();
-    const uint64 count = run(table, lock == Lock::none ? Verb::find : Verb::find_locked, 0, key_columns(keys), -1,
+    const uint64 count = run(table, knowledge, lock == Lock::none ? Verb::find : Verb::find_locked, 0, key_columns(keys), -1,
                              parameters, read_only);
     if (count > 0) {
-        fetch(table, 0, row);
+        fetch(table, knowledge, 0, row);
         const MemoryContext spi = MemoryContextSwitchTo(home);
         copy_values(table, row);
         MemoryContextSwitchTo(spi);
@@ -223,15 +281,15 @@ bool spi_find(Table &table, std::initializer_list<Key> keys, Lock lock, bool rea
 void spi_scan(Table &table, std::initializer_list<Key> keys, Key from, bool read_only,
               void (*visitor)(const Row &row, void *call), void *call) {
     const MemoryContext home = CurrentMemoryContext;
-    know(table);
+    Knowledge &knowledge = hold_name(table);
     Parameters parameters;
     parameters.add_keys(keys, from);
     SPI_connect();
-    const uint64 count = run(table, Verb::scan, 0, key_columns(keys), from.column, parameters, read_only);
+    const uint64 count = run(table, knowledge, Verb::scan, 0, key_columns(keys), from.column, parameters, read_only);
     const MemoryContext spi = MemoryContextSwitchTo(home);
     for (uint64 i = 0; i < count; i++) {
         Row row;
-        fetch(table, i, &row);
+        fetch(table, knowledge, i, &row);
         visitor(row, call);
     }
     MemoryContextSwitchTo(spi);
@@ -239,11 +297,11 @@ void spi_scan(Table &table, std::initializer_list<Key> keys, Key from, bool read
 }
 
 bool spi_insert(Table &table, const Row &row, Columns given, bool if_absent) {
-    know(table);
+    Knowledge &knowledge = hold_name(table);
     Parameters parameters;
     parameters.add_columns(row, given);
     SPI_connect();
-    const uint64 count = run(table, if_absent ? Verb::insert_if_absent : Verb::insert, given, 0, -1, parameters, false);
+    const uint64 count = run(table, knowledge, if_absent ? Verb::insert_if_absent : Verb::insert, given, 0, -1, parameters, false);
     SPI_finish();
     if (!if_absent)
         expect_one(table, "an insert", count);
@@ -251,22 +309,22 @@ bool spi_insert(Table &table, const Row &row, Columns given, bool if_absent) {
 }
 
 void spi_update(Table &table, const Row &row, Columns changed) {
-    know(table);
+    Knowledge &knowledge = hold_name(table);
     Parameters parameters;
     parameters.add_columns(row, changed);
     parameters.add_columns(row, columns({0}));
     SPI_connect();
-    const uint64 count = run(table, Verb::update, changed, columns({0}), -1, parameters, false);
+    const uint64 count = run(table, knowledge, Verb::update, changed, columns({0}), -1, parameters, false);
     SPI_finish();
     expect_one(table, "an update", count);
 }
 
 void spi_remove(Table &table, const Row &row) {
-    know(table);
+    Knowledge &knowledge = hold_name(table);
     Parameters parameters;
     parameters.add_columns(row, columns({0}));
     SPI_connect();
-    const uint64 count = run(table, Verb::remove, 0, columns({0}), -1, parameters, false);
+    const uint64 count = run(table, knowledge, Verb::remove, 0, columns({0}), -1, parameters, false);
     SPI_finish();
     expect_one(table, "a delete", count);
 }
@@ -274,7 +332,7 @@ void spi_remove(Table &table, const Row &row) {
 Datum spi_call(Table &table, const char *function, Oid argument_type, Datum argument, Oid result_type,
                SPIPlanPtr *plan) {
     const MemoryContext home = CurrentMemoryContext;
-    const Caller caller = enter_owner(know(table).owner);
+    const Caller caller = enter_owner(hold_name(table).owner);
     SPI_connect();
     if (*plan == nullptr) {
         SPIPlanPtr made = SPI_prepare(psprintf("SELECT %s($1)", function), 1, &argument_type);

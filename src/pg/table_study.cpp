@@ -14,6 +14,8 @@ bool is_own_trigger(Oid function) {
 // Takes a trigger into account: statement triggers and strange row triggers leave their table's changes to the
 // executor.
 void study_trigger(const Table &table, Relation relation, const Trigger &trigger, Knowledge &knowledge) {
+    if (trigger.tgenabled == TRIGGER_DISABLED)
+        return;
     const int16 type = trigger.tgtype;
     const bool is_key = RI_FKey_trigger_type(trigger.tgfoid) != RI_TRIGGER_NONE;
     const bool is_own = TRIGGER_FOR_BEFORE(type) && trigger.tgqual == nullptr && is_own_trigger(trigger.tgfoid);
@@ -129,17 +131,33 @@ bool match_index(const Table &table, const Knowledge &knowledge, Relation relati
     return true;
 }
 
+// Finds out the column's type; false when the direct path can neither read nor write it.
+bool study_column(const Column &column, const FormData_pg_attribute &attribute, Storage *storage) {
+    if (column.type == INT4OID)
+        *storage = storage_of(getBaseType(attribute.atttypid));
+    if (attribute.attgenerated != '\0' || attribute.attidentity == ATTRIBUTE_IDENTITY_ALWAYS)
+        return false; // SQL would refuse a value for it
+    if (column.type == INT4OID && *storage != Storage::int4)
+        return attribute.atttypid == INT2OID || attribute.atttypid == INT8OID || attribute.atttypid == NUMERICOID;
+    const bool is_same =
+        attribute.atttypid == column.type || (attribute.atttypid == VARCHAROID && column.type == TEXTOID);
+    return is_same && attribute.atttypmod < 0; // a type modifier cuts or rounds
+}
+
 } // namespace
 
 void study(const Table &table, Relation relation, Knowledge &knowledge) {
     knowledge.direct = relation->rd_rel->relkind == RELKIND_RELATION && relation->rd_rules == nullptr &&
                        !relation->rd_rel->relhassubclass && // SQL would see the rows of tables that inherit from it
                        relation->rd_tableam == GetHeapamTableAmRoutine() && !IsCatalogRelation(relation);
-    for (int i = 0; i < table.count; i++)
-        if (const FormData_pg_attribute *attribute =
-                TupleDescAttr(RelationGetDescr(relation), knowledge.attributes[i] - 1);
-            attribute->atttypid != table.columns[i].type || attribute->atttypmod >= 0) // a typmod rounds or cuts
+    for (int i = 0; i < table.count; i++) {
+        const FormData_pg_attribute *attribute =
+            TupleDescAttr(RelationGetDescr(relation), knowledge.attributes[i] - 1);
+        if (!study_column(table.columns[i], *attribute, &knowledge.storage[i]))
             knowledge.direct = false;
+        if (knowledge.storage[i] != Storage::int4)
+            knowledge.converted |= columns({i});
+    }
     if (!knowledge.direct)
         return;
     knowledge.lasting = is_lasting(RelationGetDescr(relation));
