@@ -3,6 +3,7 @@
 
 #include "audit/audit.hpp"
 #include "club/init.hpp"
+#include "guards/in_step.hpp"
 #include "guards/protected_columns.hpp"
 #include "guards/updated_at.hpp"
 #include "identity/identity.hpp"
@@ -23,6 +24,7 @@ PGDLLEXPORT void _PG_init(void) {
     lifeguard::lifecycle::init();
     lifeguard::guards::init_protected_columns();
     lifeguard::guards::init_updated_at();
+    lifeguard::guards::init_in_step(); // after all others that set columns: it follows them
     lifeguard::monitoring::init();
     lifeguard::club::init();
     MarkGUCPrefixReserved("lifeguard");

@@ -8,7 +8,7 @@ CREATE FUNCTION lifeguard.before_row() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_before_row';
 COMMENT ON FUNCTION lifeguard.before_row() IS
 'Trigger function BEFORE INSERT OR UPDATE, FOR EACH ROW: refuses what the rules in its arguments forbid, then sets the columns that they set. '
-'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG001 to LG006, LG010, LG013 to LG016.';
+'Written by lifeguard''s own functions; only a table''s owner can create such a trigger. Raises LG001 to LG006, LG010, LG013 to LG018.';
 
 CREATE FUNCTION lifeguard.after_row() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_after_row';
@@ -69,6 +69,8 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     WHEN 'history'         THEN 'history'
     WHEN 'keep_updated_at' THEN format('keep_updated_at %s', rule ->> 'column')
     WHEN 'protect_columns' THEN format('protect_columns %s', lifeguard.list_texts(rule -> 'columns'))
+    WHEN 'keep_in_step'    THEN format('keep_in_step %s = %s', rule ->> 'column', rule ->> 'twin')
+    WHEN 'derive_column'   THEN format('derive_column %s', rule ->> 'column')
     ELSE coalesce(rule ->> 'kind', 'unreadable')
   END
 $$;

@@ -9,12 +9,28 @@ $$;
 COMMENT ON FUNCTION lifeguard.protected_columns(text[]) IS
 'The columns that the rules of a BEFORE trigger protect.';
 
+CREATE FUNCTION lifeguard.warn_of_later_triggers(relation regclass, what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- triggers fire in the order of their names: row triggers (1) before (2) INSERT (4) or UPDATE (16)
+  later constant text := (
+    SELECT string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname)
+      FROM pg_trigger ours JOIN pg_trigger t ON t.tgrelid = ours.tgrelid AND t.tgname > ours.tgname
+     WHERE ours.tgrelid = relation AND ours.tgfoid = 'lifeguard.before_row()'::regprocedure AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0);
+BEGIN
+  IF later IS NOT NULL THEN
+    RAISE WARNING USING MESSAGE = format('triggers of table %s that fire after its rules can still change what is %s: %s', relation, what, later),
+      HINT = 'Rename them, so that they come before lifeguard''s.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION lifeguard.warn_of_later_triggers(regclass, text) IS
+'A WARNING that names the BEFORE triggers of a table that fire after its rules, if there are any: they can change what is protected, derived or so.';
+
 CREATE FUNCTION lifeguard.protect_columns(relation regclass, columns name[], allowed_when text DEFAULT NULL, message text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   rules text[] := lifeguard.get_rules(relation, 'before');
   twice name;
-  later text;
 BEGIN
   IF coalesce(cardinality(columns), 0) = 0 OR array_position(columns, NULL) IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG010', MESSAGE = format('protect_columns of table %s names no column', relation),
@@ -30,15 +46,7 @@ BEGIN
   END IF;
   PERFORM lifeguard.add_rule(relation, 'before',
     json_build_object('kind', 'protect_columns', 'columns', columns, 'condition', allowed_when, 'message', message));
-
-  -- triggers fire in the order of their names: row triggers (1) before (2) INSERT (4) or UPDATE (16)
-  SELECT string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname) INTO later
-    FROM pg_trigger ours JOIN pg_trigger t ON t.tgrelid = ours.tgrelid AND t.tgname > ours.tgname
-   WHERE ours.tgrelid = relation AND ours.tgfoid = 'lifeguard.before_row()'::regprocedure AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0;
-  IF later IS NOT NULL THEN
-    RAISE WARNING USING MESSAGE = format('triggers of table %s that fire after its rules can still change what is protected: %s', relation, later),
-      HINT = 'Rename them, so that they come before lifeguard''s.';
-  END IF;
+  PERFORM lifeguard.warn_of_later_triggers(relation, 'protected');
 END $$;
 COMMENT ON FUNCTION lifeguard.protect_columns(regclass, name[], text, text) IS
 'Lets these columns change only when a condition over old and new is true; NULL: never. An INSERT that gives one another value than its default is a change '

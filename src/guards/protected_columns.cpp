@@ -1,9 +1,7 @@
+#include "guards/column.hpp"
 #include "guards/protected_columns.hpp"
 #include "pg/errors.hpp"
-#include "pg/owner.hpp"
-#include "pg/search_path.hpp"
 #include "pg/text.hpp"
-#include "rules/feature.hpp"
 
 namespace lifeguard::guards {
 
@@ -12,21 +10,10 @@ using rules::RowChange;
 
 namespace {
 
-// What an INSERT that leaves a column out puts there: by the table itself, and by the partitioned table above it.
-constexpr int max_defaults = 2;
-
-// A column that is protected, and how its type compares.
-struct Column {
-    AttrNumber number;
-    bool by_value;
-    int16 length;
-    Oid collation;
-    bool has_equality; // else only the same bytes are the same value
-    bool pins;         // its equality is no built-in function and may resolve names
-    FmgrInfo equality;
-    bool default_known; // and can be told from a value that an INSERT gives
-    int default_count;
-    ExprState *defaults[max_defaults];
+// A column that is protected.
+struct Protected {
+    Column column;
+    Default standard;
 };
 
 // Columns that one declaration protects.
@@ -35,7 +22,7 @@ struct Rule {
     const char *message;
     rules::Expression *condition; // nullptr: never
     int count;
-    Column *columns;
+    Protected *columns;
 };
 
 // The table's rules, in the order declared.
@@ -47,58 +34,6 @@ struct ProtectedColumns {
 // One kind, in the BEFORE trigger.
 bool owns(const char *kind, rules::Timing timing) {
     return timing == rules::Timing::before && std::string_view(kind) == "protect_columns";
-}
-
-// Prepares the equality of a column's type, which may be that of the type its domain is over.
-void find_equality(Column &column, Oid type) {
-    constexpr int wanted = TYPECACHE_EQ_OPR | TYPECACHE_EQ_OPR_FINFO;
-    const TypeCacheEntry *entry = lookup_type_cache(getBaseType(type), wanted);
-    column.has_equality = OidIsValid(entry->eq_opr_finfo.fn_oid);
-    if (!column.has_equality)
-        return;
-    column.pins = entry->eq_opr_finfo.fn_oid >= FirstNormalObjectId;
-    fmgr_info(entry->eq_opr_finfo.fn_oid, &column.equality);
-}
-
-// Adds what a table puts into the column when an INSERT leaves it out. A default that is another for each row cannot be
-// told from a value that was given, and a column that must not be NULL and has no default is always given.
-void add_default(Column &column, Relation table, AttrNumber number) {
-    auto *value = reinterpret_cast<Expr *>(build_column_default(table, number));
-    if (value == nullptr) {
-        const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(table), number - 1);
-        if (attribute->attnotnull)
-            column.default_known = false;
-        value =
-            reinterpret_cast<Expr *>(makeNullConst(attribute->atttypid, attribute->atttypmod, attribute->attcollation));
-    }
-    value = expression_planner(value);
-    if (contain_volatile_functions(reinterpret_cast<Node *>(value)))
-        column.default_known = false;
-    column.defaults[column.default_count++] = ExecInitExpr(value, nullptr);
-}
-
-// Finds out what a column is when an INSERT leaves it out: of this table, or of the one that its rules come from.
-void find_defaults(Column &column, const rules::Compilation &compilation, const char *name) {
-    const Oid above = compilation.compiled->declared_on;
-    column.default_known = true;
-    add_default(column, compilation.table, column.number);
-    if (above == RelationGetRelid(compilation.table))
-        return;
-    Relation declaring = relation_open(above, AccessShareLock);
-    add_default(column, declaring, get_attnum(above, name));
-    relation_close(declaring, NoLock);
-}
-
-// Compiles one column.
-void compile_column(Column &column, rules::Compilation &compilation, const char *name, const char *rule) {
-    column.number = rules::find_column(compilation.table, name, rule);
-    compilation.columns = bms_add_member(compilation.columns, column.number);
-    const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(compilation.table), column.number - 1);
-    column.by_value = attribute->attbyval;
-    column.length = attribute->attlen;
-    column.collation = attribute->attcollation;
-    find_equality(column, attribute->atttypid);
-    find_defaults(column, compilation, name);
 }
 
 // The names of all columns of a rule: role, is_paid.
@@ -116,11 +51,19 @@ void compile_rule(Rule &rule, rules::Compilation &compilation, const Definition 
     const List *names = rules::required_texts(compilation.table, definition, "columns");
     rule.name = psprintf("protect_columns %s", list_names(names));
     rule.message = rules::optional_text(compilation.table, definition, "message");
-    rule.columns = static_cast<Column *>(palloc0(sizeof(Column) * list_length(names)));
-    const ListCell *cell;
-    foreach (cell, names)
-        compile_column(rule.columns[rule.count++], compilation, static_cast<const char *>(lfirst(cell)), rule.name);
+    rule.columns = static_cast<Protected *>(palloc0(sizeof(Protected) * list_length(names)));
     const char *condition = rules::optional_text(compilation.table, definition, "condition");
+    auto *protection = static_cast<rules::Protection *>(palloc0(sizeof(rules::Protection)));
+    protection->condition = condition;
+    const ListCell *cell;
+    foreach (cell, names) {
+        const char *name = static_cast<const char *>(lfirst(cell));
+        Protected &added = rule.columns[rule.count++];
+        added.column = find_column(compilation, name, rule.name);
+        added.standard = find_default(compilation, added.column, name);
+        protection->columns = bms_add_member(protection->columns, added.column.number);
+    }
+    compilation.protections = lappend(compilation.protections, protection);
     if (condition != nullptr)
         rule.condition = rules::add_expression(compilation, condition, rule.name, rules::Purpose::guard);
 }
@@ -139,76 +82,17 @@ void *compile(rules::Compilation &compilation, const Definition *definitions, in
     return compiled;
 }
 
-// Are these the same bytes, as they lie there?
-bool same_bytes(const char *one, const char *other, int16 length) {
-    if (length == -1)
-        return VARSIZE_ANY(one) == VARSIZE_ANY(other) && memcmp(one, other, VARSIZE_ANY(one)) == 0;
-    return length > 0 && memcmp(one, other, length) == 0;
-}
-
-// Are these two values the same? The same bytes are, also when they lie unread in the TOAST table; else the type says.
-bool same_value(Column &column, Datum one, Datum other) {
-    if (column.by_value ? one == other : same_bytes(DatumGetPointer(one), DatumGetPointer(other), column.length))
-        return true;
-    if (!column.has_equality)
-        return datum_image_eq(one, other, column.by_value, column.length);
-    const int level = column.pins ? pg::pin_search_path() : 0;
-    const bool same = DatumGetBool(FunctionCall2Coll(&column.equality, column.collation, one, other));
-    if (level > 0)
-        pg::unpin_search_path(level);
-    return same;
-}
-
-// IS NOT DISTINCT FROM.
-bool same(Column &column, Datum one, bool one_null, Datum other, bool other_null) {
-    return one_null || other_null ? one_null == other_null : same_value(column, one, other);
-}
-
-// Is this what the column holds when an INSERT leaves it out? Evaluated as the caller, for whom the server did it too.
-bool is_default(Column &column, const RowChange &change, Datum value, bool isnull) {
-    pg::Caller rules_role;
-    GetUserIdAndSecContext(&rules_role.role, &rules_role.security);
-    bool found = false;
-    for (int i = 0; i < column.default_count && !found; i++) {
-        bool default_null;
-        SetUserIdAndSecContext(change.caller, rules_role.security);
-        const Datum standard =
-            ExecEvalExprSwitchContext(column.defaults[i], change.compiled->expressions, &default_null);
-        pg::leave_owner(rules_role);
-        found = same(column, value, isnull, standard, default_null);
-    }
-    return found;
-}
-
 // Does the row bring another value than it had, or than a new row has? Where that cannot be told, a new row brings one
 // if there is a condition to ask; without one no row could ever be made.
-bool changes(const Rule &rule, Column &column, const RowChange &change) {
+bool changes(const Rule &rule, Protected &known, const RowChange &change) {
+    Column &column = known.column;
     bool isnull, old_null;
     const Datum value = slot_getattr(change.after, column.number, &isnull);
     if (change.insert)
-        return column.default_known ? !is_default(column, change, value, isnull) : rule.condition != nullptr;
+        return known.standard.known ? !is_default(column, known.standard, change, value, isnull)
+                                    : rule.condition != nullptr;
     const Datum old_value = slot_getattr(change.before, column.number, &old_null);
     return !same(column, old_value, old_null, value, isnull);
-}
-
-// The name of a column.
-const char *column_name(const RowChange &change, const Column &column) {
-    return NameStr(TupleDescAttr(RelationGetDescr(change.table), column.number - 1)->attname);
-}
-
-// May the DETAIL show the column's values? As in the server's own errors: only to who may select it, and not where row
-// security could hide the row from him.
-bool may_show(const RowChange &change, const Column &column) {
-    const Oid table = RelationGetRelid(change.table);
-    if (check_enable_rls(table, change.caller, true) == RLS_ENABLED)
-        return false;
-    return pg_class_aclcheck(table, change.caller, ACL_SELECT) == ACLCHECK_OK ||
-           pg_attribute_aclcheck(table, column.number, change.caller, ACL_SELECT) == ACLCHECK_OK;
-}
-
-// The row as it is known: as it was, or as it would be created.
-TupleTableSlot *row_at_hand(const RowChange &change) {
-    return change.insert ? change.after : change.before;
 }
 
 // What was changed, for people and for programs.
@@ -226,10 +110,10 @@ void collect(Changed &changed, const Rule &rule, const RowChange &change) {
     initStringInfo(&changed.json);
     changed.default_known = true;
     for (int i = 0; i < rule.count; i++) {
-        Column &column = rule.columns[i];
-        if (!changes(rule, column, change))
+        if (!changes(rule, rule.columns[i], change))
             continue;
-        changed.default_known = changed.default_known && column.default_known;
+        const Column &column = rule.columns[i].column;
+        changed.default_known = changed.default_known && rule.columns[i].standard.known;
         const char *name = column_name(change, column);
         const char *separator = changed.names.len == 0 ? "" : ", ";
         appendStringInfo(&changed.names, "%s\"%s\"", separator, name);
@@ -318,7 +202,7 @@ uint32 signature(void *rules, TupleTableSlot *row) {
     uint32 sum = 0;
     for (int i = 0; i < compiled.count; i++)
         for (int j = 0; j < compiled.rules[i].count; j++) {
-            const Column &column = compiled.rules[i].columns[j];
+            const Column &column = compiled.rules[i].columns[j].column;
             bool isnull;
             const Datum value = slot_getattr(row, column.number, &isnull);
             sum = hash_combine(sum, isnull ? 0 : datum_image_hash(value, column.by_value, column.length));

@@ -24,6 +24,8 @@ constexpr int unreadable_rules = sqlstate("LG013");
 constexpr int nested_too_deep = sqlstate("LG014");
 constexpr int partition_move = sqlstate("LG015");
 constexpr int unseen_change = sqlstate("LG016");
+constexpr int columns_disagree = sqlstate("LG017");
+constexpr int conversion_loses = sqlstate("LG018");
 
 // the journal
 constexpr int no_such_error = sqlstate("LG201");

@@ -49,6 +49,12 @@ struct RowChange {
     bool *set_nulls;
 };
 
+// Columns that change only under a condition; nullptr: never.
+struct Protection {
+    Bitmapset *columns;
+    const char *condition;
+};
+
 // Collects what a feature needs while its rules are compiled.
 struct Compilation {
     Relation table;
@@ -63,6 +69,7 @@ struct Compilation {
     Bitmapset *columns; // columns that must not be dropped behind the rules
     Bitmapset *set;     // columns that rules set ...
     Bitmapset *settled; // ... and those that none may: they have been checked
+    List *protections;  // Protection *
     List *analyzed;     // AnalyzedExpression *
 };
 
