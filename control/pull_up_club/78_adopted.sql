@@ -48,6 +48,30 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.home_of(text, text, text) IS 'the canonical table that a part of the blueprint is on; other parts'' own names';
 
+CREATE FUNCTION pull_up_club.type_of(base regclass, column_name text) RETURNS regtype
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END::regtype
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = base AND a.attname = column_name AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION pull_up_club.type_of(regclass, text) IS 'the type of a column, below a domain';
+
+-- Whole numbers may be of another type there, and functions want theirs.
+CREATE FUNCTION pull_up_club.row_on_base(expression text, home jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  was    text;
+  is_now text;
+  cast_  text;
+BEGIN
+  FOR was, is_now IN SELECT key, value FROM jsonb_each_text(home -> 'columns') LOOP
+    cast_ := CASE WHEN pull_up_club.type_of((home ->> 'base')::regclass, is_now) IN ('smallint'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN '::int' ELSE '' END;
+    CONTINUE WHEN was = is_now AND cast_ = '';
+    expression := regexp_replace(expression, '\m(new|old)\.' || was || '\M', '\1.' || replace(quote_ident(is_now), '\', '\\') || cast_, 'g');
+  END LOOP;
+  RETURN expression;
+END $$;
+COMMENT ON FUNCTION pull_up_club.row_on_base(text, jsonb) IS 'an expression over new and old of a canonical table as one over those of the table that was adopted for it';
+
 -- A part of the blueprint as it is for an adopted club: on the base tables, with their columns. Queries inside of expressions go
 -- on asking the canonical names.
 CREATE FUNCTION pull_up_club.on_base(kind text, name text, statement text, club jsonb) RETURNS text
@@ -59,10 +83,12 @@ DECLARE
   was      text;
   is_now   text;
 BEGIN
+  IF kind = 'rule' THEN
+    statement := pull_up_club.row_on_base(statement, club -> home);
+  END IF;
   FOR was, is_now IN
     SELECT key, value FROM jsonb_each_text(club -> home -> 'columns') WHERE key <> value AND kind IN ('rule', 'admins', 'index')
   LOOP
-    statement := regexp_replace(statement, '\m(new|old)\.' || was || '\M', '\1.' || replace(quote_ident(is_now), '\', '\\'), 'g');
     statement := CASE WHEN kind = 'index' THEN regexp_replace(statement, '\m' || was || '\M(?=[^.]*$)', replace(quote_ident(is_now), '\', '\\'), 'g')
                       ELSE regexp_replace(statement, $re$(?<!')'$re$ || was || $re$'(?!')$re$, replace(quote_literal(is_now), '\', '\\'), 'g') END;
     IF name LIKE 'protect_columns %' THEN
@@ -84,14 +110,18 @@ COMMENT ON FUNCTION pull_up_club.on_base(text, text, text, jsonb) IS
 CREATE FUNCTION pull_up_club.rule_on_base(name text, club jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  home   constant jsonb := club -> split_part(name, ' ON ', 2);
   rule   text := split_part(name, ' ON ', 1);
   was    text;
   is_now text;
 BEGIN
-  FOR was, is_now IN SELECT key, value FROM jsonb_each_text(club -> split_part(name, ' ON ', 2) -> 'columns') WHERE key <> value LOOP
-    rule := CASE WHEN rule LIKE 'guard %' THEN rule
-                 WHEN rule LIKE 'action %' THEN regexp_replace(rule, '\m(new|old)\.' || was || '\M', '\1.' || replace(quote_ident(is_now), '\', '\\'), 'g')
-                 ELSE regexp_replace(rule, '\m' || was || '\M', replace(is_now, '\', '\\'), 'g') END;
+  IF rule LIKE 'guard %' THEN
+    RETURN rule;
+  ELSIF rule LIKE 'action %' THEN
+    RETURN pull_up_club.row_on_base(rule, home);
+  END IF;
+  FOR was, is_now IN SELECT key, value FROM jsonb_each_text(home -> 'columns') WHERE key <> value LOOP
+    rule := regexp_replace(rule, '\m' || was || '\M', replace(is_now, '\', '\\'), 'g');
   END LOOP;
   RETURN rule;
 END $$;

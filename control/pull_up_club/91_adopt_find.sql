@@ -54,13 +54,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.has_column(regclass, text[]) IS 'whether a table has a column of one of these names';
 
-CREATE FUNCTION pull_up_club.type_of(base regclass, column_name text) RETURNS regtype
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END::regtype
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = base AND a.attname = column_name AND NOT a.attisdropped
-$$;
-COMMENT ON FUNCTION pull_up_club.type_of(regclass, text) IS 'the type of a column, below a domain';
-
 CREATE FUNCTION pull_up_club.has_rows(base regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -227,7 +220,7 @@ BEGIN
       WHEN 'convert' THEN
         column_.how := 'converted';
         column_.other := chosen;
-        column_.base_column := CASE WHEN chosen = wanted.column_name THEN format('%s_as_%s', wanted.column_name, wanted.type) ELSE wanted.column_name END;
+        column_.base_column := CASE WHEN chosen = wanted.column_name THEN format('%s_as_%s', wanted.column_name, (SELECT t.typname FROM pg_type t WHERE t.oid = wanted.type)) ELSE wanted.column_name END;
         column_.why := format('%s is %s, of type %s', wanted.column_name, chosen, type_);
         SELECT c.from_base, c.to_base INTO column_.from_base, column_.to_base
           FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column, wanted.column_name = 'week_end_date' AND pull_up_club.ends_after(base, begins, chosen)) AS c;

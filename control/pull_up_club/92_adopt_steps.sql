@@ -199,7 +199,7 @@ BEGIN
                            WHEN 'rows' THEN 'fill' WHEN 'check' THEN 'add the check' WHEN 'gauges' THEN 'add the gauges' WHEN 'job' THEN 'add the job' WHEN 'lint' THEN 'accept the lint'
                            ELSE format('create the %s', part.kind) END;
     undo := CASE part.kind
-              WHEN 'table'    THEN CASE WHEN part.name LIKE 'analytics.%' OR part.name = 'finance.monthly_totals' THEN format('DROP TABLE %s', part.name)
+              WHEN 'table'    THEN CASE WHEN part.name LIKE 'analytics.%' OR part.name IN ('finance.user_earnings', 'finance.monthly_totals') THEN format('DROP TABLE %s', part.name)
                                         ELSE format('SELECT pull_up_club.drop_table(%L)', part.name) END
               WHEN 'view'     THEN format('DROP VIEW %s', part.name)
               WHEN 'function' THEN coalesce(part.unmake, format('DROP FUNCTION IF EXISTS %s', part.name))
@@ -219,6 +219,12 @@ BEGIN
                          ELSE btrim(make, E'\n') END,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
                          THEN format('SELECT lifeguard.withdraw_constraint(%L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2)) ELSE undo END)::pull_up_club.adoption_step;
+    IF part.kind = 'table' AND part.name IN ('finance.user_earnings', 'finance.monthly_totals') THEN
+      RETURN NEXT ROW(NULL, part.name, 'fill', 'the sums of the earnings that there are', 'none',
+        CASE part.name WHEN 'finance.user_earnings' THEN
+          'INSERT INTO finance.user_earnings (user_id, month_year, total_earned_dollars, total_submissions) SELECT user_id, month_year, sum(earning_amount_dollars), count(*) FROM finance.weekly_earnings GROUP BY 1, 2'
+        ELSE 'INSERT INTO finance.monthly_totals (month_year, spent_dollars) SELECT month_year, sum(earning_amount_dollars) FROM finance.weekly_earnings GROUP BY 1' END, NULL)::pull_up_club.adoption_step;
+    END IF;
   END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.adopt_blueprint(jsonb) IS 'part of adopt(): what of the blueprint is missing, on the tables that were found';
