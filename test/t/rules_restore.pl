@@ -41,6 +41,13 @@ ALTER TRIGGER lifeguard_before ON shop.notes RENAME TO "the first";
 CREATE TABLE shop.quiet (id int, state text);
 SELECT lifeguard.create_lifecycle('shop.quiet', 'state', '{a}');
 ALTER TABLE shop.quiet DISABLE TRIGGER lifeguard_before;
+-- columns in step, and a derived one; a row that is out of step comes back as it is
+CREATE TABLE shop.pools (id int PRIMARY KEY, phase shop.phase, phase_text text, week date, "week start" timestamptz, label text);
+INSERT INTO shop.pools (id, phase, phase_text) VALUES (1, 'open', 'sent');
+SELECT lifeguard.keep_in_step('shop.pools', 'phase', 'phase_text', NULL, 'new.phase_text::shop.phase'),
+       lifeguard.keep_in_step('shop.pools', 'week', 'week start', 'new.week::timestamp AT TIME ZONE ''UTC''', '(new."week start" AT TIME ZONE ''UTC'')::date'),
+       lifeguard.derive_column('shop.pools', 'label', 'upper(new.phase_text)');
+INSERT INTO shop.pools (id, phase_text, "week start") VALUES (2, 'back', '2026-11-23 00:00+00');
 INSERT INTO shop.orders (id, paid) VALUES (1, 1), (2, 0), (3, 1);
 UPDATE shop.orders SET phase = 'sent' WHERE id = 1;
 UPDATE shop.orders SET phase = 'back' WHERE id = 1;
@@ -89,6 +96,14 @@ RESET ROLE;
 SELECT id, row_key, from_state, to_state FROM lifeguard.history ORDER BY id;}),
 		qq{t|t\n2|shopkeeper\n1|{"id": "1"}|open|sent\n2|{"id": "1"}|sent|back\n3|{"id": "3"}|open|sent\n4|{"id": "3"}|sent|back},
 		"$how: a move is stamped, acts as the owner, and continues the history");
+	is( $node->safe_psql(
+			$database, q{
+SELECT column_name, twin, rows FROM lifeguard.out_of_step('shop.pools');
+UPDATE shop.pools SET phase = 'sent', "week start" = '2026-11-30 00:00+00' WHERE id = 2;
+SELECT phase_text, week, label FROM shop.pools WHERE id = 2;}),
+		"phase|phase_text|1\nlabel||1\nsent|2026-11-30|SENT", "$how: columns are in step, and those that were not are not");
+	($status, $out, $err) = $node->psql($database, "UPDATE shop.pools SET phase = 'open', phase_text = 'back' WHERE id = 2");
+	like($err, qr/would say two different things/, "$how: and must agree");
 	for my $drop ('FUNCTION shop.is_paid(int)', 'FUNCTION shop.mail(int)', 'VIEW shop.totals', 'TYPE shop.phase')
 	{
 		($status, $out, $err) = $node->psql($database, "DROP $drop");
