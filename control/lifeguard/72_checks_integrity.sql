@@ -33,24 +33,31 @@ SELECT k.oid AS key, k.conname AS name, format('%I on %s', k.conname, k.conrelid
    AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AND NOT coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false);
 COMMENT ON VIEW lifeguard.application_keys IS
 'The foreign keys of the application''s tables, a partitioned table''s once. disabled: a trigger of the key''s is off, also a partition''s.';
-GRANT SELECT ON lifeguard.application_keys TO pg_monitor;
+GRANT SELECT ON lifeguard.application_keys TO PUBLIC;   -- the catalog's, which everybody sees
 
--- The rows of one table (a partition, perhaps) without their parent: how many, up to a thousand, and the keys of a few. `pages`: those to look at; null for all.
+-- FROM and WHERE of the query for rows of one table (a partition, perhaps) without their parent.
+CREATE FUNCTION lifeguard.orphans_of(key lifeguard.application_keys, relation regclass) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  -- of a partition, the columns have the same names and perhaps other numbers
+  SELECT format('FROM ONLY %s AS c WHERE (%s) AND NOT EXISTS (SELECT FROM %s %s AS p WHERE %s)', relation,
+                string_agg(format('c.%I IS NOT NULL', ca.attname), CASE WHEN (key).match_full THEN ' OR ' ELSE ' AND ' END),
+                CASE (key).parent_kind WHEN 'p' THEN '' ELSE 'ONLY' END, (key).parent::regclass,
+                string_agg(format('p.%I OPERATOR(%I.%s) c.%I', pa.attname, n.nspname, o.oprname, ca.attname), ' AND '))
+    FROM unnest((key).conkey, (key).confkey, (key).conpfeqop) AS u(child, parent, operator)
+    JOIN pg_attribute ca ON ca.attrelid = (key).relation AND ca.attnum = u.child
+    JOIN pg_attribute pa ON pa.attrelid = (key).parent AND pa.attnum = u.parent
+    JOIN pg_operator o ON o.oid = u.operator JOIN pg_namespace n ON n.oid = o.oprnamespace
+$$;
+COMMENT ON FUNCTION lifeguard.orphans_of(lifeguard.application_keys, regclass) IS
+'The rows c of a table, the foreign key''s or a partition of it, that have no parent: FROM and WHERE of a query.';
+
+-- How many there are, up to a thousand, and the keys of a few. `pages`: those to look at; null for all.
 CREATE FUNCTION lifeguard.count_orphans(key lifeguard.application_keys, relation regclass, pages int8range DEFAULT NULL, OUT rows bigint, OUT keys jsonb, OUT listing text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  role    constant oid := lifeguard.reader_of_both(relation, (key).parent);
-  -- of a partition, the columns have the same names and perhaps other numbers
-  present constant text := (SELECT string_agg(format('c.%I IS NOT NULL', a.attname), CASE WHEN (key).match_full THEN ' OR ' ELSE ' AND ' END)
-                              FROM pg_attribute a WHERE a.attrelid = (key).relation AND a.attnum = ANY ((key).conkey));
-  matches constant text := (SELECT string_agg(format('p.%I OPERATOR(%I.%s) c.%I', pa.attname, n.nspname, o.oprname, ca.attname), ' AND ')
-                              FROM unnest((key).conkey, (key).confkey, (key).conpfeqop) AS u(child, parent, operator)
-                              JOIN pg_attribute ca ON ca.attrelid = (key).relation AND ca.attnum = u.child
-                              JOIN pg_attribute pa ON pa.attrelid = (key).parent AND pa.attnum = u.parent
-                              JOIN pg_operator o ON o.oid = u.operator JOIN pg_namespace n ON n.oid = o.oprnamespace);
-  source  constant text := format('FROM ONLY %s AS c WHERE (%s) AND NOT EXISTS (SELECT FROM %s %s AS p WHERE %s)', relation, present,
-                                  CASE (key).parent_kind WHEN 'p' THEN '' ELSE 'ONLY' END, (key).parent::regclass, matches);
-  slice   constant text := CASE WHEN pages IS NOT NULL THEN format(' AND c.ctid >= ''(%s,0)'' AND c.ctid < ''(%s,0)''', lower(pages), upper(pages)) ELSE '' END;
+  role   constant oid := lifeguard.reader_of_both(relation, (key).parent);
+  source constant text := lifeguard.orphans_of(key, relation);
+  slice  constant text := CASE WHEN pages IS NOT NULL THEN format(' AND c.ctid >= ''(%s,0)'' AND c.ctid < ''(%s,0)''', lower(pages), upper(pages)) ELSE '' END;
 BEGIN
   IF role IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('the owner of %s may not read %s', relation, (key).parent::regclass);

@@ -6,7 +6,8 @@ DECLARE
                                   '"lifeguard.raise_uncaught(text)","lifeguard.forget_selftest(text)","monitoring.lint(regclass,boolean)",'
                                   'monitoring.run_checks(text),monitoring.health(),lifeguard.check_score(),monitoring.health_report(text),lifeguard.report_gauges(),'
                                   'lifeguard.gauge_metrics()}';
-  for_all      constant text[] := '{lifeguard.rules,lifeguard.identity_sources}';   -- to look at
+  registers    constant text[] := '{lifeguard.disabled_triggers,lifeguard.introduced_constraints,lifeguard.renames}';   -- owners write there about their tables
+  for_all      constant text[] := '{lifeguard.rules,lifeguard.identity_sources,lifeguard.application_keys}' || registers;   -- to look at
   surplus      record;
 BEGIN
   FOR surplus IN
@@ -23,7 +24,7 @@ BEGIN
       JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'lifeguard'
      WHERE g.grantee <> g.owner
        AND NOT CASE WHEN g.kind = 'FUNCTION' THEN g.grantee = 'pg_monitor'::regrole AND (g.object = ANY (for_monitors) OR g.object LIKE 'lifeguard.lint\_%')
-                    WHEN g.privilege <> 'SELECT' THEN false
+                    WHEN g.privilege <> 'SELECT' THEN g.grantee = 0 AND g.privilege IN ('INSERT', 'UPDATE', 'DELETE') AND g.object = ANY (registers)
                     WHEN g.grantee = 0 THEN g.object = ANY (for_all)
                     ELSE g.grantee = 'pg_monitor'::regrole AND g.object <> 'lifeguard.journal_files' END
   LOOP
