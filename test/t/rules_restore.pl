@@ -41,6 +41,12 @@ ALTER TRIGGER lifeguard_before ON shop.notes RENAME TO "the first";
 CREATE TABLE shop.quiet (id int, state text);
 SELECT lifeguard.create_lifecycle('shop.quiet', 'state', '{a}');
 ALTER TABLE shop.quiet DISABLE TRIGGER lifeguard_before;
+-- one whose trigger was lost, one that is gone with its table
+CREATE TABLE shop.lost (id int, state text);
+CREATE TABLE shop.gone (id int, state text);
+SELECT lifeguard.create_lifecycle('shop.lost', 'state', '{a}'), lifeguard.create_lifecycle('shop.gone', 'state', '{a}');
+DROP TRIGGER lifeguard_before ON shop.lost;
+DROP TABLE shop.gone;
 INSERT INTO shop.orders (id, paid) VALUES (1, 1), (2, 0), (3, 1);
 UPDATE shop.orders SET phase = 'sent' WHERE id = 1;
 UPDATE shop.orders SET phase = 'back' WHERE id = 1;
@@ -61,11 +67,14 @@ SELECT tgrelid::regclass::text, tgname, tgenabled, tgparentid <> 0, pg_get_trigg
 SELECT pg_describe_object(classid, objid, objsubid), pg_describe_object(refclassid, refobjid, refobjsubid), deptype
   FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND pg_describe_object(classid, objid, objsubid) !~ 'RI_ConstraintTrigger' ORDER BY 1, 2, 3;
 SELECT id, relation, row_key, from_state, to_state, moved_at, moved_by, app_user, actions FROM lifeguard.history ORDER BY id;
+SELECT d.relation, d.timing FROM lifeguard.declared_tables d JOIN pg_class c ON c.oid = d.relation ORDER BY d.relation::text, d.timing;
+SELECT 'finds ' || object FROM lifeguard.check_rule_triggers() ORDER BY 1;
 });
 }
 
 my $expected = rules_of('shop');
 like($expected, qr/guard open -> sent: shop\.is_paid\(new\.paid\)/, 'there is something to restore');
+is_deeply([ $expected =~ /^finds (.*)$/mg ], [ 'lifeguard_before on shop.lost', 'lifeguard_before on shop.quiet' ], 'a trigger is missed, and one disabled');
 like($expected, qr/lifeguard_before on table shop\.orders\|function shop\.is_paid\(integer\)\|n/, 'and it has dependencies');
 
 # Rules and rows of a restored database behave as those of the first.
