@@ -176,6 +176,43 @@ DROP SCHEMA there CASCADE;
 SELECT is_empty('SELECT * FROM lifeguard.check_rule_triggers()', 'nor what went with its table');
 DROP TABLE brief;
 
+-- audit and checks -------------------------------------------------------------------------------------------------------------
+INSERT INTO monitoring.audit_log (relation, operation, database_role, session_role, at, transaction_id, story) VALUES ('shop.old', 'DELETE', '', '', now() - interval '3 days', '1', gen_random_uuid());
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log_default');
+\o /dev/null
+SELECT remedy FROM pg_temp.looked_for \gexec
+\o
+SELECT pg_temp.gone();
+SELECT format('DROP TABLE %s', partition) FROM lifeguard.audit_partitions() WHERE from_time = (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' \gexec
+SELECT pg_temp.finds('audit_log', 'the coming month');
+\o /dev/null
+SELECT remedy FROM pg_temp.looked_for \gexec
+\o
+SELECT pg_temp.gone();
+ALTER TABLE monitoring.audit_log ADD CONSTRAINT "no ""x""" CHECK (relation <> 'x');
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log: the constraint "no ""x"""');
+SELECT is((SELECT count(*) FROM monitoring.check_findings WHERE name = 'audit_log' AND gone_at IS NULL), 1::bigint, 'once, not for each partition');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+ALTER TABLE monitoring.audit_log ADD COLUMN note text NOT NULL DEFAULT '';
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log: NOT NULL of the column note');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+ALTER TABLE monitoring.audit_log DROP COLUMN note;
+CREATE FUNCTION shop.tells_nobody() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER tells AFTER INSERT ON monitoring.audit_log FOR EACH ROW EXECUTE FUNCTION shop.tells_nobody();
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log: the trigger tells');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+DROP FUNCTION shop.tells_nobody();
+UPDATE monitoring.checks SET enabled = false, off_because = ' ' WHERE name = 'vacuum';
+SELECT pg_temp.finds('checks_off', 'vacuum');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+UPDATE monitoring.checks SET enabled = false, off_because = 'seen elsewhere' WHERE name = 'vacuum';
+SELECT is((SELECT status FROM monitoring.run_checks('checks')), 'healthy', 'one that is off for a reason is none');
+UPDATE monitoring.checks SET enabled = true, off_because = NULL WHERE name = 'vacuum';
+
 -- integrity --------------------------------------------------------------------------------------------------------------------
 SET session_replication_role = replica;
 DELETE FROM shop.customers WHERE id IN (3, 4);

@@ -101,6 +101,7 @@ INSERT INTO test.faults (what, found, fault, mend) VALUES
  test.behind(format('UPDATE auth_management.profiles SET is_paid = true WHERE id = %L', test.member(4))), test.behind(format('UPDATE auth_management.profiles SET is_paid = false WHERE id = %L', test.member(4)))),
 ('a row in an unknown state', ARRAY['lifecycles: content.submissions: rows in an unknown state: aproved: 1 rows', 'club_states: submission ' || test.submission(8)],
  test.behind(format('UPDATE content.submissions SET status = ''aproved'' WHERE id = %L', test.submission(8))), test.behind(format('UPDATE content.submissions SET status = ''rejected'' WHERE id = %L', test.submission(8)))),
+('badges that were not given', ARRAY['club_badges: member ' || test.member(2)], test.behind(format('DELETE FROM content.user_badges WHERE user_id = %L', test.member(2))), 'remedy'),
 ('no graphic', ARRAY['club_graphics: graphics of ' || test.month()], test.behind(format('DELETE FROM content.monthly_graphics WHERE user_id = %L', test.member(2))), 'remedy'),
 ('row security that is off', '{club_security: finance.payout_requests,lints: row_security_off finance.payout_requests}', 'ALTER TABLE finance.payout_requests DISABLE ROW LEVEL SECURITY', 'remedy'),
 ('a dropped UPDATE policy', '{access_changes: UPDATE on auth_management.profiles for authenticated %,club_security: change ON auth_management.profiles,lints: command_without_policy UPDATE on auth_management.profiles}',
