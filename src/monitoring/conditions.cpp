@@ -59,11 +59,11 @@ void fold(void *argument) {
 // The only column of a sub-select without FROM and WHERE, as policies have for speed; nullptr for another.
 Node *selected(const SubLink *link) {
     const auto *query = castNode(Query, link->subselect);
-    const bool is_plain = link->subLinkType == EXPR_SUBLINK && query->commandType == CMD_SELECT && query->rtable == NIL &&
-                          query->jointree->quals == nullptr && query->setOperations == nullptr &&
-                          query->havingQual == nullptr && query->limitOffset == nullptr &&
-                          query->limitCount == nullptr && !query->hasAggs && !query->hasTargetSRFs &&
-                          list_length(query->targetList) == 1;
+    const bool is_plain = link->subLinkType == EXPR_SUBLINK && query->commandType == CMD_SELECT &&
+                          query->rtable == NIL && query->jointree->quals == nullptr &&
+                          query->setOperations == nullptr && query->havingQual == nullptr &&
+                          query->limitOffset == nullptr && query->limitCount == nullptr && !query->hasAggs &&
+                          !query->hasTargetSRFs && list_length(query->targetList) == 1;
     return is_plain ? reinterpret_cast<Node *>(linitial_node(TargetEntry, query->targetList)->expr) : nullptr;
 }
 
