@@ -25,8 +25,19 @@ COMMENT ON FUNCTION lifeguard.get_rules(regclass, text) IS
 CREATE FUNCTION lifeguard.set_rules(relation regclass, timing text, rules text[]) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_set_rules';
 COMMENT ON FUNCTION lifeguard.set_rules(regclass, text, text[]) IS
-'Checks the rules and replaces those of a table''s trigger (timing: before or after); an empty array drops the trigger. '
+'Checks the rules and replaces those of a table''s trigger (timing: before or after); an empty array drops the trigger, or says that it was dropped on purpose. '
 'For tools; the add_ and drop_ functions are for people. Only for the table''s owner. Raises LG010 to LG013, 22004 (null), 42501, and the parser''s errors.';
+
+-- A trigger that is dropped by hand, or lost in a restore, leaves no trace of itself.
+CREATE TABLE lifeguard.declared_tables (
+  relation regclass NOT NULL,
+  timing   text NOT NULL CHECK (timing IN ('before', 'after')),
+  CONSTRAINT declared_tables_pkey PRIMARY KEY (relation, timing)
+);
+SELECT pg_catalog.pg_extension_config_dump('lifeguard.declared_tables', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+COMMENT ON TABLE lifeguard.declared_tables IS
+'The tables that were given rules, by the timing of the trigger that carries them; not the rules, which only the trigger knows. The check rule_triggers misses a trigger by it. '
+'Written when a trigger of ours is created and when the functions that declare rules drop it.';
 
 CREATE FUNCTION lifeguard.compile_rules(relation regclass) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_compile_rules';

@@ -186,7 +186,7 @@ COMMENT ON FUNCTION lifeguard.audit(regclass, name[], name[]) IS
 'Keeps who changed which row of a table in monitoring.audit_log, from now on. only: the columns whose change is kept (and the primary key''s); NULL: all, also those that are added later. '
 'except: columns whose values are left out everywhere; that one changed is told by its name. An UPDATE that changes no audited column is not kept, a TRUNCATE is. '
 'Declared again, the columns are replaced. only and except are words of SQL: named arguments need their quotes ("except" => ''{password}''). Only for the table''s owner. '
-'Raises LG010 (no such column, a key''s in except, a partition, which has its rules from above), 42501.';
+'Raises LG010 (no such column, a key''s in except, a partition, which has its rules from above, a table of lifeguard''s own schemas), 42501.';
 
 CREATE FUNCTION lifeguard.drop_audit(relation regclass) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -194,6 +194,38 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION lifeguard.drop_audit(regclass) IS
 'Stops auditing a table; what was kept stays in monitoring.audit_log, but monitoring.history_of() tells it no more: who audits the table again begins a new story. Raises LG012 when it is not audited, 42501.';
+
+-- A story is its table's for ever: what the log has of it must not become another's past.
+CREATE TABLE lifeguard.audit_stories (
+  story    uuid CONSTRAINT audit_stories_pkey PRIMARY KEY,
+  relation regclass NOT NULL
+);
+SELECT pg_extension_config_dump('lifeguard.audit_stories', '');   -- also of tables that are gone
+COMMENT ON TABLE lifeguard.audit_stories IS
+'Whose each story of monitoring.audit_log is or was. Written when an audit is declared; stays when it is dropped.';
+
+CREATE FUNCTION lifeguard.keep_story() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  its text;
+BEGIN
+  FOR its IN
+    SELECT r.definition ->> 'story' FROM lifeguard.rules r
+     WHERE r.relation = new.relation AND r.timing = 'after' AND r.kind = 'audit' AND r.definition ->> 'story' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+  LOOP
+    INSERT INTO lifeguard.audit_stories VALUES (its::uuid, new.relation) ON CONFLICT DO NOTHING;
+    IF EXISTS (SELECT FROM lifeguard.audit_stories s WHERE s.story = its::uuid AND s.relation <> new.relation) THEN
+      RAISE EXCEPTION USING ERRCODE = 'LG010', MESSAGE = format('audit: the story of table %s was another table''s', new.relation),
+        DETAIL = jsonb_build_object('table', new.relation::text, 'story', its),
+        HINT = format('SELECT lifeguard.audit(%L); gives it one of its own.', new.relation);
+    END IF;
+  END LOOP;
+  RETURN new;
+END $$;
+COMMENT ON FUNCTION lifeguard.keep_story() IS
+'Trigger function of lifeguard.declared_tables: notes the story of an audited table, and refuses (LG010) one that was another''s.';
+REVOKE EXECUTE ON FUNCTION lifeguard.keep_story() FROM PUBLIC;
+CREATE TRIGGER keep_story BEFORE INSERT ON lifeguard.declared_tables FOR EACH ROW WHEN (new.timing = 'after') EXECUTE FUNCTION lifeguard.keep_story();
 
 -- A statement trigger does not reach partitions: those that come later get theirs here.
 CREATE FUNCTION lifeguard.watch_partitions() RETURNS event_trigger

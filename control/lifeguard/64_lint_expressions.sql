@@ -60,6 +60,12 @@ END $$;
 COMMENT ON FUNCTION lifeguard.one_line(text) IS
 'The expression without line breaks, but for those within quotes.';
 
+CREATE FUNCTION lifeguard.is_always_true(condition pg_node_tree) RETURNS boolean
+LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'lifeguard_is_always_true';
+COMMENT ON FUNCTION lifeguard.is_always_true(pg_node_tree) IS
+'Whether a condition of the catalog is true whatever the row and whoever asks: true, 1 = 1, true OR x, NOT false, (SELECT true). Only the server''s own immutable functions are evaluated; '
+'one that fails is not true.';
+
 CREATE FUNCTION lifeguard.remark(remark text) RETURNS text
 LANGUAGE sql STRICT IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN remark ~ '[\r\n]' THEN '' ELSE '   -- ' || remark END

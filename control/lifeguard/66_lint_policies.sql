@@ -14,7 +14,9 @@ CREATE FUNCTION lifeguard.lint_policies(policies lifeguard.application_policies[
 RETURNS TABLE (lint text, severity text, relation oid, object text, why text, remedy text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 WITH policies AS MATERIALIZED (
-  SELECT p.*, lifeguard.mask_literals(concat_ws(' AND ', p.condition, p.check_condition)) AS masked FROM unnest(lint_policies.policies) p),
+  SELECT p.*, lifeguard.mask_literals(concat_ws(' AND ', p.condition, p.check_condition)) AS masked,
+         lifeguard.is_always_true(c.polqual) AS always, lifeguard.is_always_true(coalesce(c.polwithcheck, c.polqual)) AS always_checks
+    FROM unnest(lint_policies.policies) p JOIN pg_policy c ON c.oid = p.policy),
 subjects AS MATERIALIZED (SELECT * FROM unnest(lint_policies.subjects)),
 -- the parsed expression names every function, also the server's own, which pg_depend leaves out
 volatile AS MATERIALIZED (
@@ -78,10 +80,10 @@ competing AS MATERIALIZED (
 unrestricted AS MATERIALIZED (
   SELECT p.policy, string_agg(DISTINCT s.name, ', ') AS roles, string_agg(DISTINCT s.command, ', ') AS commands,
          -- what is checked before is real, what comes out of it is not
-         bool_and(s.command = 'UPDATE' AND p.condition <> 'true' OR s.command = 'INSERT' AND p.kind = '*' AND p.condition <> 'true') AS only_check
+         bool_and(s.command = 'UPDATE' AND NOT p.always OR s.command = 'INSERT' AND p.kind = '*' AND NOT p.always) AS only_check
     FROM policies p JOIN subjects s USING (policy)
    WHERE p.permissive AND s.is_api_role AND s.command <> 'SELECT'
-     AND 'true' IN (CASE WHEN s.command <> 'INSERT' THEN p.condition END, CASE WHEN s.command <> 'DELETE' THEN coalesce(p.check_condition, p.condition) END)
+     AND (s.command <> 'INSERT' AND p.always OR s.command <> 'DELETE' AND p.always_checks)
      AND NOT EXISTS (SELECT FROM subjects r WHERE r.relation = p.relation AND r.role = s.role AND r.command = s.command AND NOT r.permissive)
    GROUP BY p.policy)
 SELECT 'volatile_policy', 'warning', p.relation, p.object,
@@ -107,10 +109,10 @@ SELECT 'trusts_user_metadata', 'critical', p.relation, p.object,
  GROUP BY p.policy, p.relation, p.object, p.quoted_name, p.relation_name, p.condition, p.check_condition
 UNION ALL
 SELECT 'unrestricted_write', 'critical', p.relation, p.object,
-       CASE WHEN u.only_check THEN format('%s of %s may turn a row that %s changes into any other: its WITH CHECK is true.', u.commands, p.relation_name, u.roles)
+       CASE WHEN u.only_check THEN format('%s of %s may turn a row that %s changes into any other: its WITH CHECK is always true.', u.commands, p.relation_name, u.roles)
             ELSE format('it is true for every row: %s may %s whatever they like in %s.', u.roles, u.commands, p.relation_name) END,
        CASE WHEN u.only_check THEN lifeguard.alter_policy(p.quoted_name, p.relation_name, NULL, p.condition)
-            WHEN p.kind = 'w' AND p.check_condition <> 'true' THEN lifeguard.alter_policy(p.quoted_name, p.relation_name, p.check_condition, NULL)
+            WHEN p.kind = 'w' AND NOT p.always_checks THEN lifeguard.alter_policy(p.quoted_name, p.relation_name, p.check_condition, NULL)
             ELSE format('DROP POLICY %s ON %s;', p.quoted_name, p.relation_name)
                  || CASE WHEN p.kind = '*' THEN format(' CREATE POLICY %s ON %s FOR SELECT TO %s USING (%s);', p.quoted_name, p.relation_name, p.role_names, p.condition) ELSE '' END END
   FROM unrestricted u JOIN policies p USING (policy)

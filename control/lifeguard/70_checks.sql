@@ -13,13 +13,15 @@ CREATE TABLE monitoring.checks (
   description text NOT NULL,
   remedy      text,
   enabled     boolean NOT NULL DEFAULT true,
-  time_limit  interval CHECK (time_limit >= interval '0')
+  time_limit  interval CHECK (time_limit >= interval '0'),
+  off_because text
 );
 GRANT SELECT ON monitoring.checks TO pg_monitor;
 SELECT pg_extension_config_dump('monitoring.checks', '');
 COMMENT ON TABLE monitoring.checks IS
 'Every check: its function (schema.name, no arguments), its severity when it finds something, what to do then. enabled: whether run_checks() runs it. '
-'time_limit: null for lifeguard.check_time_limit, 0 for none. Written by monitoring.add_check() and drop_check(); enabled and time_limit by UPDATE.';
+'time_limit: null for lifeguard.check_time_limit, 0 for none. off_because: why it is not enabled; one that is off without a word is a finding. '
+'Written by monitoring.add_check() and drop_check(); enabled, time_limit and off_because by UPDATE.';
 
 -- A restore brings the checks that the extension has made already.
 CREATE FUNCTION lifeguard.restore_check() RETURNS trigger
@@ -32,12 +34,12 @@ BEGIN
      SET (category, severity, function, description, remedy)
          = (SELECT n.* FROM (VALUES (new.category, new.severity, new.function, new.description, new.remedy)) AS n WHERE NOT ours
             UNION ALL SELECT c.category, c.severity, c.function, c.description, c.remedy WHERE ours),
-         enabled = new.enabled, time_limit = new.time_limit
+         enabled = new.enabled, time_limit = new.time_limit, off_because = new.off_because
    WHERE c.name = new.name;
   RETURN CASE WHEN NOT FOUND THEN new END;
 END $$;
 COMMENT ON FUNCTION lifeguard.restore_check() IS
-'Trigger function of monitoring.checks: a row whose name is there already replaces that one; of a check that an extension brought, only whether and how long it runs.';
+'Trigger function of monitoring.checks: a row whose name is there already replaces that one; of a check that an extension brought, only whether and how long it runs, and why not.';
 REVOKE EXECUTE ON FUNCTION lifeguard.restore_check() FROM PUBLIC;
 CREATE TRIGGER restore_check BEFORE INSERT ON monitoring.checks FOR EACH ROW EXECUTE FUNCTION lifeguard.restore_check();
 
@@ -140,7 +142,7 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION monitoring.drop_check(text) IS
-'Takes monitoring.add_check() back. What it found stays, for lifeguard.check_retention. One that an extension brings comes back with a restore: UPDATE monitoring.checks SET enabled = false keeps it away. '
+'Takes monitoring.add_check() back. What it found stays, for lifeguard.check_retention. One that an extension brings comes back with a restore: UPDATE monitoring.checks SET enabled = false, off_because = ''...'' keeps it away. '
 'For superusers, and whom they grant it together with DELETE on monitoring.checks. Raises LG402 (no such check).';
 
 CREATE FUNCTION lifeguard.run_check(function oid, time_limit int, OUT outcome text, OUT object text, OUT message text, OUT details jsonb, OUT severity text) RETURNS SETOF record

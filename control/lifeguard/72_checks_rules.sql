@@ -33,7 +33,6 @@ BEGIN
   END LOOP;
 END $$;
 
--- A lifecycle that is gone leaves its history behind.
 CREATE FUNCTION lifeguard.check_rule_triggers() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT format('%s on %s', quote_ident(t.tgname), t.tgrelid::regclass),
@@ -57,11 +56,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_event_trigger e JOIN pg_proc f ON f.oid = e.evtfoid
    WHERE f.pronamespace = 'lifeguard'::regnamespace AND e.evtenabled NOT IN ('O', 'A')
   UNION ALL
-  SELECT h.relation, format('%s had a lifecycle until %s, and has none any more', h.relation, h.last_move::timestamptz(0)),
-         jsonb_build_object('table', h.relation, 'remedy', format('DELETE FROM lifeguard.history WHERE relation = %L;   -- if it was dropped on purpose; else declare it again', h.relation)), 'critical'
-    FROM (SELECT relation, max(moved_at) AS last_move FROM lifeguard.history WHERE moved_at > now() - interval '30 days' GROUP BY relation) AS h
-    JOIN pg_class c ON c.oid = to_regclass(h.relation)
-   WHERE NOT c.relispartition AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = 'lifeguard.before_row()'::regprocedure)
+  SELECT format('%s on %s', g.name, d.relation), format('the trigger %s on %s is gone: the rules that it carried do not hold', g.name, d.relation),
+         jsonb_build_object('table', d.relation::text, 'trigger', g.name, 'remedy',
+           format(CASE WHEN g.companion THEN 'SELECT lifeguard.forget(%L);' ELSE 'SELECT lifeguard.set_rules(%L, %L, ''{}'');' END, d.relation, d.timing)
+           || format('   -- if it was dropped on purpose; else declare its rules again: %s', g.functions)), 'critical'
+    FROM lifeguard.declared_tables d JOIN pg_class c ON c.oid = d.relation,
+         LATERAL (SELECT 'lifeguard_' || d.timing AS name,
+                         CASE d.timing WHEN 'before' THEN 'lifeguard.create_lifecycle(), add_transition(), add_guard(), add_stamp(), keep_updated_at(), protect_columns()'
+                                       ELSE 'lifeguard.add_action(), add_history(), audit()' END AS functions,
+                         -- rules after a change that belong to a lifecycle cannot stay without it
+                         d.timing = 'before' AND EXISTS (SELECT FROM lifeguard.rules r WHERE r.relation = d.relation AND r.timing = 'after' AND r.kind = 'lifecycle') AS companion) AS g
+   WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = d.relation AND t.tgfoid = format('lifeguard.%s_row()', d.timing)::regprocedure)
 $$;
 
 SELECT monitoring.add_check('rules_work', 'rules', 'critical', 'lifeguard.check_rules()',
@@ -69,4 +74,4 @@ SELECT monitoring.add_check('rules_work', 'rules', 'critical', 'lifeguard.check_
        monitoring.add_check('lifecycles', 'rules', 'critical', 'lifeguard.check_lifecycles()',
                             'rows in states that no lifecycle knows (critical), states that nothing reaches, triggers that could change a state behind its rules', 'SELECT * FROM lifeguard.check_lifecycle(''...'');'),
        monitoring.add_check('rule_triggers', 'rules', 'critical', 'lifeguard.check_rule_triggers()',
-                            'lifeguard''s triggers that are disabled, fire on replicated rows, or are gone while their history or audit is still there', 'ALTER TABLE ... ENABLE TRIGGER ...;');
+                            'lifeguard''s triggers that are disabled, fire on replicated rows, or are gone though rules were declared', 'ALTER TABLE ... ENABLE TRIGGER ...;');

@@ -178,6 +178,16 @@ void read_story(Rule &rule, const rules::Compilation &compilation, const Definit
                  pg::errrule(compilation.table, "audit")));
 }
 
+// Refuses to audit the log, or what else is lifeguard's: each row of the log would make another.
+void refuse_own(Relation table) {
+    const std::string_view schema = get_namespace_name(RelationGetNamespace(table));
+    if (schema == "monitoring" || schema == "lifeguard")
+        ereport(ERROR, (errcode(err::invalid_rule),
+                        errmsg("audit: table %s is in a schema of lifeguard's own", pg::table_name(table)),
+                        errhint("Audit the application's tables; one of yours belongs into a schema of yours."),
+                        pg::errrule(table, "audit")));
+}
+
 // Compiles the rule; the last one declared holds.
 void *compile(rules::Compilation &compilation, const Definition *definitions, int count) {
     Rule *rule = nullptr;
@@ -185,6 +195,7 @@ void *compile(rules::Compilation &compilation, const Definition *definitions, in
         if (!owns(definitions[i].kind, compilation.timing))
             continue;
         Relation table = compilation.table;
+        refuse_own(table);
         rule = static_cast<Rule *>(palloc0(sizeof(Rule)));
         read_story(*rule, compilation, definitions[i]);
         const List *only = names_under(table, definitions[i], "only");

@@ -3,6 +3,7 @@
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
+#include "rules/register.hpp"
 
 // What the server's own DDL means for rules: a trigger of ours gets its dependencies when it is created (also by a
 // restore), only by the table's owner; a change that would break a rule's text is refused.
@@ -95,6 +96,7 @@ void created(const OwnTrigger &own) {
         record_dependencies(&copy);
         return;
     }
+    note_declared(RelationGetRelid(own.table), own.timing, true);
     const ErrorData *error = pg::try_in_subtransaction(record_dependencies, &copy);
     if (error != nullptr)
         ereport(WARNING, (errcode(err::unreadable_rules),

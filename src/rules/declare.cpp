@@ -3,6 +3,7 @@
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
 #include "rules/origin.hpp"
+#include "rules/register.hpp"
 
 namespace lifeguard::rules {
 
@@ -238,6 +239,7 @@ void replace_rules(Relation table, Timing timing, char **arguments, int count) {
         execute(command);
     if (count > 0 && disabled)
         execute(psprintf("ALTER TABLE %s DISABLE TRIGGER %s", on, quote_identifier(name)));
+    note_declared(id, timing, count > 0);
     if (timing == Timing::after)
         keep_truncate_triggers(id, compilation.on_truncate);
 }

@@ -218,10 +218,27 @@ SELECT throws_ok($$SELECT lifeguard.set_rules('market.trap', 'after', ARRAY[uppe
 SELECT throws_ok($$SELECT lifeguard.set_rules('market.trap', 'after', ARRAY[jsonb_set(definition, '{story}', to_jsonb(upper(definition ->> 'story')))::text]) FROM lifeguard.rules WHERE relation = 'market.days'::regclass$$,
   'LG010', NULL, 'nor written otherwise');
 SELECT lifeguard.drop_audit('market.trap');
+SELECT throws_ok(format('CREATE TRIGGER lifeguard_after AFTER INSERT ON market.trap FOR EACH ROW EXECUTE FUNCTION lifeguard.after_row(%L)', definition), 'LG010', NULL, 'nor by a trigger made by hand')
+  FROM lifeguard.rules WHERE relation = 'market.days'::regclass;
+CREATE TABLE market.heir (id int PRIMARY KEY);
+SELECT lifeguard.audit('market.heir');
+SELECT definition AS heritage FROM lifeguard.rules WHERE relation = 'market.heir'::regclass \gset
+SELECT lifeguard.drop_audit('market.heir');
+SELECT throws_ok(format('SELECT lifeguard.set_rules(''market.trap'', ''after'', ARRAY[%L])', :'heritage'), 'LG010', 'audit: the story of table market.trap was another table''s', 'nor a story that was dropped');
+SELECT lives_ok(format('SELECT lifeguard.set_rules(''market.heir'', ''after'', ARRAY[%L])', :'heritage'), 'its own table may go on with it');
+DROP TABLE market.heir;
+SELECT throws_ok(format('SELECT lifeguard.set_rules(''market.trap'', ''after'', ARRAY[%L])', :'heritage'), 'LG010', NULL, 'and nobody when that is gone');
+RESET ROLE;
+SELECT throws_ok(format('SELECT lifeguard.audit(%L)', t), 'LG010', NULL, t || ' is not audited') FROM unnest('{monitoring.audit_log,monitoring.audit_log_default,monitoring.checks,lifeguard.history}'::text[]) AS t;
+ALTER EVENT TRIGGER lifeguard_watch_ddl DISABLE;
+SET ROLE audit_owner;
 DO $$ BEGIN
   EXECUTE format('CREATE TRIGGER lifeguard_after AFTER INSERT ON market.trap FOR EACH ROW EXECUTE FUNCTION lifeguard.after_row(%L)', (SELECT definition FROM lifeguard.rules WHERE relation = 'market.days'::regclass));
 END $$;
-SELECT throws_ok('INSERT INTO market.trap VALUES (2)', 'LG010', NULL, 'nor by a trigger made by hand');
+RESET ROLE;
+ALTER EVENT TRIGGER lifeguard_watch_ddl ENABLE;
+SET ROLE audit_owner;
+SELECT throws_ok('INSERT INTO market.trap VALUES (2)', 'LG010', NULL, 'nor where nobody watches');
 SELECT lives_ok($$SELECT lifeguard.forget('market.trap')$$, 'which is forgotten');
 RESET ROLE;
 INSERT INTO market.days VALUES (2, '2026-01-05', 'y');

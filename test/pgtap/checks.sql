@@ -142,11 +142,90 @@ SELECT pg_temp.gone();
 SELECT pg_temp.finds('columns_in_step', 'shop.pools: label');
 SELECT remedy FROM pg_temp.looked_for \gexec
 SELECT pg_temp.gone();
-DROP TRIGGER lifeguard_after ON shop.orders;
+-- a trigger that is gone, with a history or without
 DROP TRIGGER lifeguard_before ON shop.orders;
-SELECT pg_temp.finds('rule_triggers', 'shop.orders');
+SELECT pg_temp.finds('rule_triggers', 'lifeguard_before on shop.orders');
+SELECT matches((SELECT remedy FROM pg_temp.looked_for), '^SELECT lifeguard\.forget\(.*create_lifecycle', 'its actions cannot stay alone');
 SELECT remedy FROM pg_temp.looked_for \gexec
 SELECT pg_temp.gone();
+CREATE TABLE shop."Besuche ""2""" (id int PRIMARY KEY, state text, seen timestamptz);
+SELECT lifeguard.create_lifecycle('shop."Besuche ""2"""', 'state', '{a}'), lifeguard.audit('shop."Besuche ""2"""');
+DROP TRIGGER lifeguard_after ON shop."Besuche ""2""";
+SELECT pg_temp.finds('rule_triggers', 'lifeguard_after on shop."Besuche ""2"""');
+SELECT lifeguard.audit('shop."Besuche ""2"""');   -- declared again
+SELECT pg_temp.gone();
+DROP TRIGGER lifeguard_after ON shop."Besuche ""2""";
+SELECT pg_temp.finds('rule_triggers', 'lifeguard_after on shop."Besuche ""2"""');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+ALTER EVENT TRIGGER lifeguard_watch_ddl DISABLE;
+DROP TRIGGER lifeguard_before ON shop."Besuche ""2""";
+ALTER EVENT TRIGGER lifeguard_watch_ddl ENABLE;
+SELECT pg_temp.finds('rule_triggers', 'lifeguard_before on shop."Besuche ""2"""');
+ALTER TABLE shop."Besuche ""2""" RENAME TO visits_2;
+CREATE SCHEMA elsewhere;
+ALTER TABLE shop.visits_2 SET SCHEMA elsewhere;
+SELECT pg_temp.finds('rule_triggers', 'lifeguard_before on elsewhere.visits_2');
+SELECT lifeguard.keep_updated_at('elsewhere.visits_2', 'seen');
+SELECT pg_temp.gone();
+-- no trigger is missed that went with its table, was renamed, or was dropped by the functions that declare
+CREATE TABLE elsewhere.copy (LIKE elsewhere.visits_2 INCLUDING ALL);
+ALTER TRIGGER lifeguard_before ON elsewhere.visits_2 RENAME TO "the first";
+ALTER SCHEMA elsewhere RENAME TO there;
+SELECT is_empty('SELECT * FROM lifeguard.check_rule_triggers()', 'a rename is no loss');
+CREATE TABLE there.parts (id int, day int, state text, PRIMARY KEY (id, day)) PARTITION BY LIST (day);
+CREATE TABLE there.part_1 PARTITION OF there.parts FOR VALUES IN (1);
+CREATE TABLE there.part_2 (LIKE there.parts INCLUDING ALL);
+SELECT lifeguard.create_lifecycle('there.parts', 'state', '{a}'), lifeguard.audit('there.parts');
+ALTER TABLE there.parts ATTACH PARTITION there.part_2 FOR VALUES IN (2);
+ALTER TABLE there.parts DETACH PARTITION there.part_1;
+DROP TRIGGER lifeguard_truncate ON there.part_1;
+SELECT is_empty('SELECT * FROM lifeguard.check_rule_triggers()', 'nor are partitions that come and go');
+SELECT lifeguard.drop_audit('there.parts'), lifeguard.forget('there.parts');
+CREATE TEMP TABLE brief (id int, state text);
+SELECT lifeguard.create_lifecycle('brief', 'state', '{a}');
+SELECT is_empty('SELECT * FROM lifeguard.check_rule_triggers()', 'nor what was dropped by name');
+SELECT results_eq('SELECT relation::text, timing FROM lifeguard.declared_tables', $$VALUES ('there.visits_2', 'before')$$, 'the register knows what is declared, and nothing temporary');
+DROP SCHEMA there CASCADE;
+SELECT is_empty('SELECT * FROM lifeguard.check_rule_triggers()', 'nor what went with its table');
+DROP TABLE brief;
+
+-- audit and checks -------------------------------------------------------------------------------------------------------------
+INSERT INTO monitoring.audit_log (relation, operation, database_role, session_role, at, transaction_id, story) VALUES ('shop.old', 'DELETE', '', '', now() - interval '3 days', '1', gen_random_uuid());
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log_default');
+\o /dev/null
+SELECT remedy FROM pg_temp.looked_for \gexec
+\o
+SELECT pg_temp.gone();
+SELECT format('DROP TABLE %s', partition) FROM lifeguard.audit_partitions() WHERE from_time = (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' \gexec
+SELECT pg_temp.finds('audit_log', 'the coming month');
+\o /dev/null
+SELECT remedy FROM pg_temp.looked_for \gexec
+\o
+SELECT pg_temp.gone();
+ALTER TABLE monitoring.audit_log ADD CONSTRAINT "no ""x""" CHECK (relation <> 'x');
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log: the constraint "no ""x"""');
+SELECT is((SELECT count(*) FROM monitoring.check_findings WHERE name = 'audit_log' AND gone_at IS NULL), 1::bigint, 'once, not for each partition');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+ALTER TABLE monitoring.audit_log ADD COLUMN note text NOT NULL DEFAULT '';
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log: NOT NULL of the column note');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+ALTER TABLE monitoring.audit_log DROP COLUMN note;
+CREATE FUNCTION shop.tells_nobody() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER tells AFTER INSERT ON monitoring.audit_log FOR EACH ROW EXECUTE FUNCTION shop.tells_nobody();
+SELECT pg_temp.finds('audit_log', 'monitoring.audit_log: the trigger tells');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+DROP FUNCTION shop.tells_nobody();
+UPDATE monitoring.checks SET enabled = false, off_because = ' ' WHERE name = 'vacuum';
+SELECT pg_temp.finds('checks_off', 'vacuum');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+UPDATE monitoring.checks SET enabled = false, off_because = 'seen elsewhere' WHERE name = 'vacuum';
+SELECT is((SELECT status FROM monitoring.run_checks('checks')), 'healthy', 'one that is off for a reason is none');
+UPDATE monitoring.checks SET enabled = true, off_because = NULL WHERE name = 'vacuum';
 
 -- integrity --------------------------------------------------------------------------------------------------------------------
 SET session_replication_role = replica;

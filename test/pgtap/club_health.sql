@@ -130,6 +130,13 @@ SELECT test.fault('a status that there is not', $$UPDATE content.submissions SET
                   $$UPDATE content.submissions SET status = 'rejected' WHERE id = test.submission(8)$$);
 SELECT test.fault('no graphic', 'CREATE TABLE test.cards AS SELECT * FROM content.monthly_graphics WHERE user_id = test.member(2); DELETE FROM content.monthly_graphics WHERE user_id = test.member(2)',
                   ARRAY['club_graphics: graphics of ' || test.month()], 'SELECT content.create_monthly_graphic(test.submission(2))');
+SELECT test.fault('badges that were never given', 'DELETE FROM content.user_badges WHERE user_id = test.member(2)', ARRAY['club_badges: member ' || test.member(2)], 'SELECT content.award_badges(test.submission(2))');
+INSERT INTO content.badges (name, min_pull_ups, gender) VALUES ('Anybody''s', 1, 'Any');
+SELECT is_empty('SELECT test.found_now()', 'nobody lacks a badge that was made after his approval');
+UPDATE content.badges SET created_at = now() - interval '1 year' WHERE name = 'Anybody''s';
+SELECT set_eq('SELECT test.found_now()', $$SELECT 'club_badges: member ' || user_id FROM analytics.best_submissions$$, 'who reached one that was there lacks it');
+DELETE FROM content.badges WHERE name = 'Anybody''s';
+SELECT is_empty('SELECT test.found_now()', 'but not one that an admin took away');
 SELECT test.fault('paid, and Stripe knows nothing of it', 'UPDATE auth_management.profiles SET is_paid = true WHERE id = test.member(1)', ARRAY['club_paid_members: member ' || test.member(1)],
                   'UPDATE auth_management.profiles SET is_paid = false WHERE id = test.member(1)');
 SELECT test.fault('a best that is missing', 'DELETE FROM analytics.best_submissions WHERE user_id = test.member(1)', ARRAY['club_ranks: member ' || test.member(1), 'club_ranks: 30 pull-ups'], 'SELECT analytics.rebuild_ranks()');

@@ -308,6 +308,30 @@ SELECT pg_temp.mends('unrestricted_write', 'policy i on bad.free');
 SELECT pg_temp.mends('unrestricted_write', 'policy u on bad.free');
 ALTER POLICY u ON bad.free USING (true) WITH CHECK (owner_id = lifeguard.uid());
 SELECT pg_temp.mends('unrestricted_write', 'policy u on bad.free');
+-- constant, but not by that word; nothing of the application's is evaluated for it
+CREATE FUNCTION bad.agrees(boolean) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'evaluated as %', current_user; END $$;
+CREATE FUNCTION pg_temp.unrestricted(condition text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  found boolean;
+BEGIN
+  EXECUTE format('CREATE POLICY constant ON bad.free FOR INSERT TO lint_member WITH CHECK (%s)', condition);
+  found := EXISTS (SELECT FROM monitoring.lint('bad.free') l WHERE l.lint = 'unrestricted_write' AND l.object = 'policy constant on bad.free');
+  DROP POLICY constant ON bad.free;
+  RETURN found;
+END $$;
+SELECT ok(pg_temp.unrestricted(c), c || ' is found')
+  FROM unnest(ARRAY['1 = 1', 'NOT false', 'true OR owner_id = lifeguard.uid()', 'owner_id IS NULL OR (2 > 1 AND ''a'' <> ''b'')', '(SELECT true)', 'NOT (owner_id IS NULL AND false)',
+                    'true IS NOT NULL', 'coalesce(NULL, true)', 'length(''abc'') = 3', '''x'' LIKE ''%''', '1 IN (1, 2)', 'bad.agrees(true) OR true', 'CASE WHEN 1 = 1 THEN true END']) AS c;
+SELECT ok(NOT pg_temp.unrestricted(c), c || ' is not')
+  FROM unnest(ARRAY['owner_id = owner_id', 'false', 'NULL', 'NOT NULL::boolean', '1 / 0 = 1', 'true AND owner_id = lifeguard.uid()', 'bad.agrees(true)', 'now() > ''2000-01-01''', 'current_user = ''x''',
+                    'id > 0', '(SELECT true WHERE false)', '(SELECT true FROM bad.free LIMIT 0)', 'EXISTS (SELECT)', 'random() >= 0', 'current_setting(''a.b'') = ''c''']) AS c;
+CREATE POLICY u2 ON bad.free FOR UPDATE TO lint_member USING (1 = 1) WITH CHECK (owner_id = lifeguard.uid());
+SELECT pg_temp.mends('unrestricted_write', 'policy u2 on bad.free');
+DROP POLICY u2 ON bad.free;
+CREATE POLICY u2 ON bad.free FOR UPDATE TO lint_member USING (owner_id = lifeguard.uid()) WITH CHECK (NOT false);
+SELECT pg_temp.mends('unrestricted_write', 'policy u2 on bad.free');
+DROP POLICY u2 ON bad.free;
+DROP FUNCTION bad.agrees(boolean);
 SELECT is_empty($$SELECT FROM monitoring.lint('bad.free') WHERE lint = 'unrestricted_write'$$, 'whoever bypasses row security needs no condition');
 
 -- views

@@ -48,6 +48,12 @@ SELECT lifeguard.keep_in_step('shop.pools', 'phase', 'phase_text', NULL, 'new.ph
        lifeguard.keep_in_step('shop.pools', 'week', 'week start', 'new.week::timestamp AT TIME ZONE ''UTC''', '(new."week start" AT TIME ZONE ''UTC'')::date'),
        lifeguard.derive_column('shop.pools', 'label', 'upper(new.phase_text)');
 INSERT INTO shop.pools (id, phase_text, "week start") VALUES (2, 'back', '2026-11-23 00:00+00');
+-- one whose trigger was lost, one that is gone with its table
+CREATE TABLE shop.lost (id int, state text);
+CREATE TABLE shop.gone (id int, state text);
+SELECT lifeguard.create_lifecycle('shop.lost', 'state', '{a}'), lifeguard.create_lifecycle('shop.gone', 'state', '{a}');
+DROP TRIGGER lifeguard_before ON shop.lost;
+DROP TABLE shop.gone;
 INSERT INTO shop.orders (id, paid) VALUES (1, 1), (2, 0), (3, 1);
 UPDATE shop.orders SET phase = 'sent' WHERE id = 1;
 UPDATE shop.orders SET phase = 'back' WHERE id = 1;
@@ -68,11 +74,14 @@ SELECT tgrelid::regclass::text, tgname, tgenabled, tgparentid <> 0, pg_get_trigg
 SELECT pg_describe_object(classid, objid, objsubid), pg_describe_object(refclassid, refobjid, refobjsubid), deptype
   FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND pg_describe_object(classid, objid, objsubid) !~ 'RI_ConstraintTrigger' ORDER BY 1, 2, 3;
 SELECT id, relation, row_key, from_state, to_state, moved_at, moved_by, app_user, actions FROM lifeguard.history ORDER BY id;
+SELECT d.relation, d.timing FROM lifeguard.declared_tables d JOIN pg_class c ON c.oid = d.relation ORDER BY d.relation::text, d.timing;
+SELECT 'finds ' || object FROM lifeguard.check_rule_triggers() ORDER BY 1;
 });
 }
 
 my $expected = rules_of('shop');
 like($expected, qr/guard open -> sent: shop\.is_paid\(new\.paid\)/, 'there is something to restore');
+is_deeply([ $expected =~ /^finds (.*)$/mg ], [ 'lifeguard_before on shop.lost', 'lifeguard_before on shop.quiet' ], 'a trigger is missed, and one disabled');
 like($expected, qr/lifeguard_before on table shop\.orders\|function shop\.is_paid\(integer\)\|n/, 'and it has dependencies');
 
 # Rules and rows of a restored database behave as those of the first.
@@ -131,6 +140,13 @@ $node->command_ok([ 'pg_dump', '-Fc', '-p', $node->port, '-h', $node->host, '-f'
 $node->safe_psql('postgres', 'CREATE DATABASE by_archive');
 $node->command_ok([ 'pg_restore', '-j', '2', '--exit-on-error', '-p', $node->port, '-h', $node->host, '-d', 'by_archive', "$dump.archive" ], 'restored without an error');
 works('by_archive', 'archive');
+
+# a restore that lost its triggers
+$node->safe_psql('postgres', 'CREATE DATABASE half');
+$node->command_ok([ 'pg_restore', '--section=pre-data', '--section=data', '-p', $node->port, '-h', $node->host, '-d', 'half', "$dump.archive" ], 'restored without triggers');
+is( $node->safe_psql('half', q{SELECT count(*) FROM lifeguard.rules; SELECT string_agg(object, ', ' ORDER BY object COLLATE "C") FROM lifeguard.check_rule_triggers()}),
+	qq{0\nlifeguard_after on shop.orders, lifeguard_before on shop."Besuche ""2""", lifeguard_before on shop.lost, lifeguard_before on shop.notes, lifeguard_before on shop.orders, lifeguard_before on shop.quiet},
+	'each of them is missed');
 
 # the rows alone: refused where they are in a later state, unless the triggers are off
 $node->command_ok([ 'pg_dump', '--data-only', '-t', 'shop.orders', '-p', $node->port, '-h', $node->host, '-f', "$dump.rows.sql", 'shop' ], 'the rows alone');
