@@ -59,14 +59,6 @@ $$;
 COMMENT ON FUNCTION pull_up_club.adoption_problems(jsonb) IS 'why the tables that find_club() has found cannot be adopted so';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adoption_problems(jsonb) FROM PUBLIC;
 
--- An expression over canonical columns as one over a base table's; what is quoted stays.
-CREATE FUNCTION pull_up_club.in_base_columns(expression text, columns jsonb, prefix text DEFAULT '') RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT string_agg(CASE WHEN token[1] IS NOT NULL AND columns ? token[1] THEN prefix || quote_ident(columns ->> token[1]) ELSE coalesce(token[1], token[2]) END, '' ORDER BY n)
-    FROM regexp_matches(expression, '([a-z_][a-z_0-9]*)|(''[^'']*''|[^a-z_'']+|.)', 'g') WITH ORDINALITY AS t(token, n)
-$$;
-COMMENT ON FUNCTION pull_up_club.in_base_columns(text, jsonb, text) IS 'an expression of the blueprint, with the names that the columns have in an adopted table';
-
 -- A trigger that does no more than to set updated_at is in nobody's way where none of our rules does.
 CREATE FUNCTION pull_up_club.only_sets_updated_at(trigger oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -215,7 +207,7 @@ BEGIN
                                    WHEN 'index' THEN 'native code looks rows up by it' WHEN 'check' THEN 'tells when it is not so' ELSE 'the club has it' END,
                     CASE part.kind WHEN 'rule' THEN 'a change that breaks it is refused from now on' WHEN 'index' THEN CASE WHEN make LIKE 'CREATE UNIQUE %' THEN 'a second row like it is refused' ELSE 'none' END ELSE 'none' END,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
-                         THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || (regexp_match(make, ' ON \S+ (.*)$'))[1])
+                         THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || regexp_replace((regexp_match(make, ' ON \S+ (.*)$'))[1], ' WHERE (.*)$', ' WHERE (\1)'))
                          ELSE btrim(make, E'\n') END,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
                          THEN format('SELECT lifeguard.withdraw_constraint(%L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2)) ELSE undo END)::pull_up_club.adoption_step;

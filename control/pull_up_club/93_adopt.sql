@@ -5,7 +5,7 @@ CREATE FUNCTION pull_up_club.stand_for(name text, base regclass, columns jsonb) 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM lifeguard.create_compatibility_view(name, base,
-    (SELECT jsonb_agg(jsonb_build_array(k.column_name, columns ->> k.column_name) ORDER BY k.place) FROM pull_up_club.canonical_columns k WHERE k.name = stand_for.name));
+    (SELECT jsonb_agg(jsonb_build_object(k.column_name, columns ->> k.column_name) ORDER BY k.place) FROM pull_up_club.canonical_columns k WHERE k.name = stand_for.name));
   INSERT INTO pull_up_club.adopted_tables (name, base, columns) VALUES (stand_for.name, stand_for.base, stand_for.columns);
 END $$;
 COMMENT ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb) IS 'part of adopt(): makes a canonical name a view of the table that was there';
@@ -135,7 +135,9 @@ DECLARE
   detail text;
   hint   text;
 BEGIN
-  RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
+  IF steps IS NOT NULL THEN
+    RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
+  END IF;
   IF statement LIKE 'SELECT pull_up_club.drop_%' THEN
     EXECUTE statement INTO said;
   ELSE
@@ -149,7 +151,7 @@ EXCEPTION WHEN OTHERS THEN
     DETAIL = jsonb_build_object('step', step.step, 'object', step.object, 'statement', statement, 'sqlstate', SQLSTATE, 'error', SQLERRM, 'detail', detail, 'hint', hint),
     HINT = concat_ws(' ', nullif(hint, ''), 'Nothing was changed. Mend what the message names, and run it again; a dry run shows each step.');
 END $$;
-COMMENT ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) IS 'part of adopt() and release(): one statement, with a line of progress; LG125 STEP_FAILED';
+COMMENT ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) IS 'part of adopt() and release(): one statement, with a line of progress where the number of steps is given; LG125 STEP_FAILED';
 REVOKE EXECUTE ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.adopt(source name DEFAULT 'public', dry_run boolean DEFAULT true, mapping jsonb DEFAULT '{}')
