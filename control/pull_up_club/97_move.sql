@@ -36,26 +36,23 @@ COMMENT ON FUNCTION pull_up_club.in_new_names(text, jsonb, boolean) IS 'an expre
 
 CREATE FUNCTION pull_up_club.rule_in_new_names(rule text, renames jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN renames = '{}' THEN rule ELSE json_object_agg(key, CASE
+  SELECT CASE WHEN renames = '{}' THEN rule ELSE json_strip_nulls(json_object_agg(key, CASE
            WHEN key IN ('column', 'twin') AND renames ? (value #>> '{}') THEN to_json(renames ->> (value #>> '{}'))
            WHEN json_typeof(value) = 'array' AND key IN ('columns', 'only', 'except')
              THEN (SELECT json_agg(coalesce(renames ->> c, c) ORDER BY n) FROM json_array_elements_text(value) WITH ORDINALITY AS e(c, n))
            WHEN key IN ('condition', 'value', 'call', 'to_twin', 'from_twin') THEN to_json(pull_up_club.in_new_names(value #>> '{}', renames, true))
-           ELSE value END ORDER BY place)::text END
+           ELSE value END ORDER BY place))::text END
     FROM json_each(rule::json) WITH ORDINALITY AS e(key, value, place)
 $$;
 COMMENT ON FUNCTION pull_up_club.rule_in_new_names(text, jsonb) IS 'a rule of lifeguard, as get_rules() gives it, with the names that columns have after a rename';
 
 -- What holds names of columns as text; what is in the catalog follows by itself.
-CREATE FUNCTION pull_up_club.note_move(name text, columns jsonb, renames jsonb) RETURNS void
+CREATE FUNCTION pull_up_club.note_renames(name text, columns jsonb, renames jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  base constant regclass := (SELECT a.base FROM pull_up_club.adopted_tables a WHERE a.name = note_move.name);
+  base constant regclass := (SELECT a.base FROM pull_up_club.adopted_tables a WHERE a.name = note_renames.name);
 BEGIN
-  UPDATE pull_up_club.adopted_tables a SET columns = note_move.columns WHERE a.name = note_move.name;
-  IF renames = '{}' THEN
-    RETURN;
-  END IF;
+  UPDATE pull_up_club.adopted_tables a SET columns = note_renames.columns WHERE a.name = note_renames.name;
   UPDATE lifeguard.introduced_constraints i SET definition = pull_up_club.in_new_names(i.definition, renames, false) WHERE i.relation = base;
   UPDATE lifeguard.introduced_constraints i SET parts = lifeguard.parts_of_constraint(i.relation, i.definition) WHERE i.relation = base AND i.parts IS NOT NULL;
   UPDATE monitoring.access_owners o SET own_column = renames ->> o.own_column::text WHERE o.relation = base AND renames ? o.own_column::text;
@@ -66,16 +63,35 @@ BEGIN
          role_column = coalesce(renames ->> s.role_column::text, s.role_column), condition = pull_up_club.in_new_names(s.condition, renames, false)
    WHERE s.relation = base;
 END $$;
-COMMENT ON FUNCTION pull_up_club.note_move(text, jsonb, jsonb) IS 'part of move_to_schemas(): the registers that hold names of a table''s columns';
+COMMENT ON FUNCTION pull_up_club.note_renames(text, jsonb, jsonb) IS 'part of move_to_schemas(): the registers that hold names of a table''s columns';
 
-CREATE FUNCTION pull_up_club.put_rules(relation regclass, before text[], after text[]) RETURNS void
+-- What is set aside while names change hands; empty outside of such a transaction.
+CREATE TABLE pull_up_club.set_aside (
+  relation       regclass PRIMARY KEY,
+  view_statement text,
+  before         text[],
+  after          text[]
+);
+COMMENT ON TABLE pull_up_club.set_aside IS 'views and rules that are set aside in the course of move_to_schemas() and move_back()';
+
+CREATE FUNCTION pull_up_club.set_rules_aside(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM lifeguard.set_rules(relation, 'after', '{}');   -- what is after needs what is before
-  PERFORM lifeguard.set_rules(relation, 'before', before);
-  PERFORM lifeguard.set_rules(relation, 'after', after);
+  INSERT INTO pull_up_club.set_aside (relation, before, after) VALUES (relation, lifeguard.get_rules(relation, 'before'), lifeguard.get_rules(relation, 'after'));
+  PERFORM lifeguard.forget(relation);
 END $$;
-COMMENT ON FUNCTION pull_up_club.put_rules(regclass, text[], text[]) IS 'part of move_to_schemas(): makes a table''s rules these';
+COMMENT ON FUNCTION pull_up_club.set_rules_aside(regclass) IS 'part of move_to_schemas(): withdraws a table''s rules for a while';
+
+CREATE FUNCTION pull_up_club.put_rules_back(relation regclass, renames jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  aside pull_up_club.set_aside;
+BEGIN
+  DELETE FROM pull_up_club.set_aside a WHERE a.relation = put_rules_back.relation RETURNING a.* INTO aside;
+  PERFORM lifeguard.set_rules(relation, 'before', ARRAY(SELECT pull_up_club.rule_in_new_names(r, renames) FROM unnest(aside.before) WITH ORDINALITY AS t(r, n) ORDER BY n));
+  PERFORM lifeguard.set_rules(relation, 'after', ARRAY(SELECT pull_up_club.rule_in_new_names(r, renames) FROM unnest(aside.after) WITH ORDINALITY AS t(r, n) ORDER BY n));
+END $$;
+COMMENT ON FUNCTION pull_up_club.put_rules_back(regclass, jsonb) IS 'part of move_to_schemas(): declares a table''s rules again, with the names that its columns have now';
 
 -- What depends on the canonical views -----------------------------------------------------------------------------------------------
 
@@ -93,20 +109,35 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.dependents_of(regclass[]) IS 'what depends on these views: other views, tables with rules of lifeguard, and other objects';
 
-CREATE FUNCTION pull_up_club.view_statement(view regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT format('CREATE OR REPLACE VIEW %s%s AS%s', view, ' WITH (' || array_to_string(c.reloptions, ', ') || ')', E'\n' || rtrim(pg_get_viewdef(view), ';')) FROM pg_class c WHERE c.oid = view
-$$;
-COMMENT ON FUNCTION pull_up_club.view_statement(regclass) IS 'the statement that makes a view say what it says';
+-- Set aside, a view says nothing, but keeps its columns, and with them grants, comments, and what depends on it. One that was
+-- dropped meanwhile stays so.
+CREATE FUNCTION pull_up_club.set_view_aside(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  view constant regclass := to_regclass(name);
+BEGIN
+  IF view IS NULL THEN
+    RETURN;
+  END IF;
+  INSERT INTO pull_up_club.set_aside (relation, view_statement)
+  SELECT view, format('CREATE OR REPLACE VIEW %s%s AS%s', view, ' WITH (' || array_to_string(c.reloptions, ', ') || ')', E'\n' || pg_get_viewdef(view)) FROM pg_class c WHERE c.oid = view;
+  EXECUTE (SELECT format('CREATE OR REPLACE VIEW %s AS SELECT %s WHERE false', view, string_agg(format('NULL::%s%s AS %I', format_type(a.atttypid, a.atttypmod),
+                         CASE WHEN a.attcollation <> t.typcollation THEN ' COLLATE ' || a.attcollation::regcollation ELSE '' END, a.attname), ', ' ORDER BY a.attnum))
+             FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = view AND a.attnum > 0);
+END $$;
+COMMENT ON FUNCTION pull_up_club.set_view_aside(text) IS 'part of move_to_schemas(): leaves of a view nothing but its columns, for a while';
 
--- In the meantime a view says nothing, but keeps its columns, and with them grants, comments, and what depends on it.
-CREATE FUNCTION pull_up_club.empty_view_statement(view regclass) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT format('CREATE OR REPLACE VIEW %s AS SELECT %s WHERE false', view, string_agg(format('NULL::%s%s AS %I', format_type(a.atttypid, a.atttypmod),
-                CASE WHEN a.attcollation <> t.typcollation THEN ' COLLATE ' || a.attcollation::regcollation ELSE '' END, a.attname), ', ' ORDER BY a.attnum))
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = view AND a.attnum > 0
-$$;
-COMMENT ON FUNCTION pull_up_club.empty_view_statement(regclass) IS 'the statement that leaves of a view nothing but its columns';
+CREATE FUNCTION pull_up_club.put_view_back(name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  aside pull_up_club.set_aside;
+BEGIN
+  DELETE FROM pull_up_club.set_aside a WHERE a.relation = to_regclass(name) RETURNING a.* INTO aside;
+  IF FOUND THEN
+    EXECUTE aside.view_statement;
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.put_view_back(text) IS 'part of move_to_schemas(): lets a view say again what it said';
 
 CREATE FUNCTION pull_up_club.move_problems() RETURNS TABLE (object text, problem text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -166,21 +197,16 @@ DECLARE
   drops  pull_up_club.adoption_step[] := '{}';
   moves  pull_up_club.adoption_step[] := '{}';
   stands pull_up_club.adoption_step[] := '{}';   -- the views under the old names: what is put back may ask those
-  before text[];
-  after  text[];
-  renames jsonb;
-  is_now text;
 BEGIN
-  FOR other IN
-    SELECT d.relation, pull_up_club.view_statement(d.relation) AS full_one, pull_up_club.empty_view_statement(d.relation) AS empty_one
-      FROM (SELECT DISTINCT v.relation FROM pull_up_club.dependents_of(views) AS v WHERE v.kind = 'view') AS d ORDER BY d.relation::text
-  LOOP
-    front := front || ROW(NULL, other.relation, 'set the view aside', 'it asks for a name that changes hands', 'it is empty until it is put back, in this transaction', other.empty_one, other.full_one)::pull_up_club.adoption_step;
-    back := ROW(NULL, other.relation, 'put the view back', 'it asks the table itself', 'none', other.full_one, other.empty_one)::pull_up_club.adoption_step || back;
+  FOR other IN SELECT DISTINCT v.relation FROM pull_up_club.dependents_of(views) AS v WHERE v.kind = 'view' ORDER BY 1 LOOP
+    front := front || ROW(NULL, other.relation, 'set the view aside', 'it asks for a name that changes hands', 'it is empty until it is put back, in this transaction',
+                          format('SELECT pull_up_club.set_view_aside(%L)', other.relation), format('SELECT pull_up_club.put_view_back(%L)', other.relation))::pull_up_club.adoption_step;
+    back := ROW(NULL, other.relation, 'put the view back', 'it asks the table itself', 'none',
+                format('SELECT pull_up_club.put_view_back(%L)', other.relation), format('SELECT pull_up_club.set_view_aside(%L)', other.relation))::pull_up_club.adoption_step || back;
   END LOOP;
 
   FOR other IN
-    SELECT r.relation, a.name, a.columns
+    SELECT r.relation, coalesce(a.name, r.relation::text) AS is_now, CASE WHEN a.name IS NULL THEN '{}' ELSE pull_up_club.column_renames(a.base, a.columns) END AS renames
       FROM (SELECT d.relation FROM pull_up_club.dependents_of(views) AS d WHERE d.kind = 'rules'
             UNION
             SELECT a.base FROM pull_up_club.adopted_tables a
@@ -188,16 +214,11 @@ BEGIN
       LEFT JOIN pull_up_club.adopted_tables a ON a.base = r.relation
      ORDER BY r.relation::text
   LOOP
-    before := lifeguard.get_rules(other.relation, 'before');
-    after := lifeguard.get_rules(other.relation, 'after');
-    renames := CASE WHEN other.name IS NOT NULL THEN pull_up_club.column_renames(other.relation, other.columns) ELSE '{}' END;
-    is_now := coalesce(other.name, other.relation::text);
     front := front || ROW(NULL, other.relation, 'set the rules aside', 'their text names what changes its name', 'none: nobody writes meanwhile',
-                          format('SELECT pull_up_club.put_rules(%L, ''{}'', ''{}'')', other.relation), format('SELECT pull_up_club.put_rules(%L, %L, %L)', other.relation, before, after))::pull_up_club.adoption_step;
-    back := ROW(NULL, is_now, 'declare the rules again', 'with the names of now', 'none',
-                format('SELECT pull_up_club.put_rules(%L, %L, %L)', is_now, ARRAY(SELECT pull_up_club.rule_in_new_names(r, renames) FROM unnest(before) WITH ORDINALITY AS t(r, n) ORDER BY n),
-                       ARRAY(SELECT pull_up_club.rule_in_new_names(r, renames) FROM unnest(after) WITH ORDINALITY AS t(r, n) ORDER BY n)),
-                format('SELECT pull_up_club.put_rules(%L, ''{}'', ''{}'')', is_now))::pull_up_club.adoption_step || back;
+                          format('SELECT pull_up_club.set_rules_aside(%L)', other.relation),
+                          format('SELECT pull_up_club.put_rules_back(%L, %L)', other.relation, pull_up_club.swapped(other.renames)))::pull_up_club.adoption_step;
+    back := ROW(NULL, other.is_now, 'declare the rules again', 'with the names of now', 'none', format('SELECT pull_up_club.put_rules_back(%L, %L)', other.is_now, other.renames),
+                format('SELECT pull_up_club.set_rules_aside(%L)', other.is_now))::pull_up_club.adoption_step || back;
   END LOOP;
 
   FOR moving IN
@@ -211,15 +232,14 @@ BEGIN
              moving.name, pull_up_club.grants_of(to_regclass(moving.name))))::pull_up_club.adoption_step;
     IF moving.renames <> '{}' THEN
       moves := moves || ROW(NULL, moving.base, 'rename columns', (SELECT string_agg(format('%s becomes %s', key, value), ', ' ORDER BY key) FROM jsonb_each_text(moving.renames)), 'the view that takes the old name has the old ones',
-                            pull_up_club.renaming(format('ALTER TABLE %s', moving.base), moving.renames),
-                            pull_up_club.renaming(format('ALTER TABLE %s', moving.base), pull_up_club.swapped(moving.renames)))::pull_up_club.adoption_step;
+                            pull_up_club.renaming(format('ALTER TABLE %s', moving.base), moving.renames)
+                            || format('; SELECT pull_up_club.note_renames(%L, %L, %L)', moving.name, (SELECT jsonb_object_agg(key, key) FROM jsonb_each(moving.columns)), moving.renames),
+                            pull_up_club.renaming(format('ALTER TABLE %s', moving.base), pull_up_club.swapped(moving.renames))
+                            || format('; SELECT pull_up_club.note_renames(%L, %L, %L)', moving.name, moving.columns, pull_up_club.swapped(moving.renames)))::pull_up_club.adoption_step;
     END IF;
     moves := moves || ROW(NULL, moving.base, format('move it to %s', moving.name), 'the club''s own place; indexes, constraints, triggers and policies come along', 'COPY, TRUNCATE and ALTER TABLE of the old name are refused',
                           pull_up_club.moving(moving.nspname, moving.relname, moving.new_schema, moving.new_name),
-                          pull_up_club.moving(moving.new_schema, moving.new_name, moving.nspname, moving.relname))::pull_up_club.adoption_step
-                   || ROW(NULL, moving.name, 'note the move', 'registers hold names of columns', 'none',
-                          format('SELECT pull_up_club.note_move(%L, %L, %L)', moving.name, (SELECT jsonb_object_agg(key, key) FROM jsonb_each(moving.columns)), moving.renames),
-                          format('SELECT pull_up_club.note_move(%L, %L, %L)', moving.name, moving.columns, pull_up_club.swapped(moving.renames)))::pull_up_club.adoption_step;
+                          pull_up_club.moving(moving.new_schema, moving.new_name, moving.nspname, moving.relname))::pull_up_club.adoption_step;
     stands := stands || ROW(NULL, moving.base, format('make it a view of %s', moving.name), 'old clients go on under the old names', 'none: reads and writes go through it to the table',
                         format('SELECT lifeguard.create_compatibility_view(%L, %L, %L)', format('%I.%I', moving.nspname, moving.relname), moving.name,
                                (SELECT jsonb_agg(jsonb_build_object(t.attname, coalesce(moving.renames ->> t.attname, t.attname)) ORDER BY t.attnum)
@@ -276,5 +296,6 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM pull_up_c
 COMMENT ON FUNCTION pull_up_club.move_back() IS
   'takes move_to_schemas() back: the tables have their old names again, and the canonical names are views; returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.note_move(text, jsonb, jsonb), pull_up_club.put_rules(regclass, text[], text[]), pull_up_club.plan_move(), pull_up_club.move_to_schemas(boolean),
+REVOKE EXECUTE ON FUNCTION pull_up_club.note_renames(text, jsonb, jsonb), pull_up_club.set_rules_aside(regclass), pull_up_club.put_rules_back(regclass, jsonb),
+                           pull_up_club.set_view_aside(text), pull_up_club.put_view_back(text), pull_up_club.plan_move(), pull_up_club.move_to_schemas(boolean),
                            pull_up_club.move_back() FROM PUBLIC;
