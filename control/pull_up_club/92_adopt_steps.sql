@@ -215,7 +215,7 @@ BEGIN
                                    WHEN 'index' THEN 'native code looks rows up by it' WHEN 'check' THEN 'tells when it is not so' ELSE 'the club has it' END,
                     CASE part.kind WHEN 'rule' THEN 'a change that breaks it is refused from now on' WHEN 'index' THEN CASE WHEN make LIKE 'CREATE UNIQUE %' THEN 'a second row like it is refused' ELSE 'none' END ELSE 'none' END,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
-                         THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || (regexp_match(make, ' ON \S+ (.*)$'))[1])
+                         THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || regexp_replace((regexp_match(make, ' ON \S+ (.*)$'))[1], ' WHERE (.*)$', ' WHERE (\1)'))
                          ELSE btrim(make, E'\n') END,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
                          THEN format('SELECT lifeguard.withdraw_constraint(%L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2)) ELSE undo END)::pull_up_club.adoption_step;

@@ -5,7 +5,7 @@ CREATE FUNCTION pull_up_club.stand_for(name text, base regclass, columns jsonb) 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM lifeguard.create_compatibility_view(name, base,
-    (SELECT jsonb_agg(jsonb_build_array(k.column_name, columns ->> k.column_name) ORDER BY k.place) FROM pull_up_club.canonical_columns k WHERE k.name = stand_for.name));
+    (SELECT jsonb_agg(jsonb_build_object(k.column_name, columns ->> k.column_name) ORDER BY k.place) FROM pull_up_club.canonical_columns k WHERE k.name = stand_for.name));
   INSERT INTO pull_up_club.adopted_tables (name, base, columns) VALUES (stand_for.name, stand_for.base, stand_for.columns);
 END $$;
 COMMENT ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb) IS 'part of adopt(): makes a canonical name a view of the table that was there';
