@@ -161,8 +161,7 @@ INSERT INTO pull_up_club.blueprint (kind, name, make) VALUES
   ('index', 'auth_management.profiles_by_organization',
    'CREATE INDEX profiles_by_organization ON auth_management.profiles (organization) WHERE organization IS NOT NULL'),
   ('index', 'content.submissions_by_organization',
-   'CREATE INDEX submissions_by_organization ON content.submissions (organization, user_id) '
-   'WHERE organization IS NOT NULL AND status = ''approved'''),
+   'CREATE INDEX submissions_by_organization ON content.submissions (organization COLLATE "C")'),   -- approvals pay 2 % for it; 8 % were it partial
   ('function', 'analytics.leaderboard(integer,jsonb,text,text)', $ddl$
 CREATE FUNCTION analytics.leaderboard(first int DEFAULT 50, after jsonb DEFAULT NULL, gender text DEFAULT NULL,
                                       organization text DEFAULT NULL)
@@ -204,7 +203,7 @@ BEGIN
   few := wanted_club IS NOT NULL
          AND (SELECT count(*) FROM (SELECT FROM auth_management.profiles p WHERE p.organization = wanted_club LIMIT 2001) AS c) <= 2000
          AND (SELECT count(*) FROM (SELECT FROM content.submissions s
-                                     WHERE s.organization = wanted_club AND s.status = 'approved' LIMIT 20001) AS c) <= 20000;
+                                     WHERE s.organization COLLATE "C" = wanted_club LIMIT 20001) AS c) <= 20000;
   RETURN QUERY
     WITH listed AS (
       (SELECT b.*, p.full_name, p.gender, coalesce(s.organization, p.organization) AS organization, coalesce(s.region, p.region) AS region,
@@ -229,7 +228,7 @@ BEGIN
       (SELECT b.*, p.full_name, p.gender, coalesce(s.organization, p.organization), coalesce(s.region, p.region), s.video_url, s.platform
          FROM (SELECT m.id FROM auth_management.profiles m WHERE m.organization = wanted_club
                UNION
-               SELECT o.user_id FROM content.submissions o WHERE o.organization = wanted_club AND o.status = 'approved') AS c
+               SELECT o.user_id FROM content.submissions o WHERE o.organization COLLATE "C" = wanted_club) AS c
          JOIN analytics.best_submissions b ON b.user_id = c.id
          JOIN auth_management.profiles p ON p.id = b.user_id
          JOIN content.submissions s ON s.id = b.submission_id
