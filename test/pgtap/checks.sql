@@ -366,6 +366,10 @@ CREATE TABLE shop.loose (a int);
 SELECT pg_temp.finds('tables_without_primary_key', 'shop.loose');
 SELECT remedy FROM pg_temp.looked_for \gexec
 SELECT pg_temp.gone();
+ALTER TABLE shop.loose DROP CONSTRAINT loose_pkey;   -- its id stays
+SELECT pg_temp.finds('tables_without_primary_key', 'shop.loose');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
 SELECT setval('shop.customers_id_seq', 1900000000);
 SELECT pg_temp.finds('sequences_near_end', 'shop.customers_id_seq');
 SELECT setval('shop.customers_id_seq', 2140000000);
