@@ -119,6 +119,14 @@ SELECT monitoring.add_check('loops', 'failing', 'warning', 'check_cancels()', 'd
 SELECT * FROM last_run('failing');   -- so does a user's cancel
 RESET lifeguard.check_time_limit;
 SELECT pg_sleep(0);                  -- and nothing of it is left
+-- an error that only looks like a cancel (a remote server's, or raised on purpose) ends its check; a long one is cut
+CREATE FUNCTION check_pretends() RETURNS SETOF monitoring.finding LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = 'canceling statement due to user request' || repeat('.', 100000), DETAIL = repeat('x', 100000);
+END $$;
+SELECT monitoring.add_check('loops', 'failing', 'warning', 'check_pretends()', 'd', 'r'), monitoring.drop_check('reads'), monitoring.drop_check('sleeps'), monitoring.drop_check('takes its time');
+SELECT name, status, length(message), details ->> 'sqlstate' AS sqlstate, length(details ->> 'error') FROM last_run('failing');
+SELECT length(details ->> 'detail'), length(details ->> 'context') FROM monitoring.check_findings WHERE name = 'loops' AND gone_at IS NULL;
 SELECT monitoring.drop_check(name) FROM monitoring.checks WHERE category = 'failing';
 
 CREATE FUNCTION check_within() RETURNS SETOF monitoring.finding LANGUAGE sql AS $$ SELECT name, message, details, NULL FROM monitoring.run_checks() $$;
