@@ -87,7 +87,8 @@ $$;
 CREATE FUNCTION lifeguard.check_disabled_triggers() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.object, format('the trigger %s is disabled', t.object), jsonb_build_object('table', t.relation_name, 'trigger', t.name, 'remedy', format('ALTER TABLE %s ENABLE TRIGGER %I;', t.relation_name, t.name)), NULL::text
-    FROM lifeguard.application_triggers t WHERE t.enabled = 'D'
+    FROM lifeguard.application_triggers t
+   WHERE t.enabled = 'D' AND NOT EXISTS (SELECT FROM lifeguard.disabled_triggers d WHERE d.relation = t.relation AND d.trigger_name = t.name)   -- who remembers means it
   UNION ALL
   SELECT k.object, format('the triggers of the foreign key %s are disabled: it does not hold', k.object),
          jsonb_build_object('table', k.relation::regclass::text, 'constraint', k.name,

@@ -36,6 +36,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.base_of(text) IS 'the table that has the rows of this canonical name: the adopted one, or the one of that name; NULL without one';
 
+CREATE FUNCTION pull_up_club.make_good() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN 'SELECT * FROM pull_up_club.adopt(dry_run => false);' ELSE 'SELECT pull_up_club.install();' END
+$$;
+COMMENT ON FUNCTION pull_up_club.make_good() IS 'the statement that makes what the club lacks, for a finding''s remedy';
+
 CREATE FUNCTION pull_up_club.home_of(kind text, name text, make text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE kind WHEN 'index' THEN (regexp_match(make, ' ON (\S+) '))[1]

@@ -6,10 +6,11 @@
 CREATE FUNCTION pull_up_club.slice(name text, members_a_run int DEFAULT 3000, OUT first uuid, OUT last uuid, OUT known uuid[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  members constant real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'auth_management.profiles'::regclass);
-  bounds  constant uuid[] := (SELECT s.histogram_bounds::text::uuid[] FROM pg_stats s WHERE s.schemaname = 'auth_management' AND s.tablename = 'profiles' AND s.attname = 'id');
+  table_  constant pg_class := (SELECT c FROM pg_class c WHERE c.oid = pull_up_club.base_of('auth_management.profiles'));
+  bounds  constant uuid[] := (SELECT s.histogram_bounds::text::uuid[] FROM pg_stats s
+                               WHERE s.schemaname = table_.relnamespace::regnamespace::text AND s.tablename = table_.relname AND s.attname = 'id');
   slices  constant int := CASE WHEN current_setting('lifeguard.check_slice') = '-1' THEN 1
-                               ELSE least(greatest(ceil(members / members_a_run)::int, 1), coalesce(cardinality(bounds) - 1, 1)) END;
+                               ELSE least(greatest(ceil(table_.reltuples / members_a_run)::int, 1), coalesce(cardinality(bounds) - 1, 1)) END;
   turn    constant int := (SELECT coalesce(max(id), 0) FROM monitoring.check_runs) % slices;
 BEGIN
   first := CASE WHEN turn > 0 THEN bounds[turn * (cardinality(bounds) - 1) / slices + 1] ELSE '00000000-0000-0000-0000-000000000000' END;
@@ -24,27 +25,29 @@ REVOKE EXECUTE ON FUNCTION pull_up_club.slice(text, int) FROM PUBLIC;
 -- Names of other kinds of parts are none that to_regclass() could read, and a query may ask in any order.
 CREATE FUNCTION pull_up_club.table_of(kind text, name text) RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN kind IN ('table', 'security') THEN to_regclass(name)
-              WHEN kind IN ('constraint', 'trigger', 'rule', 'policy') THEN to_regclass(split_part(name, ' ON ', 2)) END
+  SELECT CASE WHEN kind IN ('table', 'security') THEN pull_up_club.base_of(name)
+              WHEN kind IN ('constraint', 'trigger', 'rule', 'policy') THEN pull_up_club.base_of(split_part(name, ' ON ', 2)) END
 $$;
-COMMENT ON FUNCTION pull_up_club.table_of(text, text) IS 'the table that a part of the blueprint is, or is on; NULL where it is absent, and for other parts';
+COMMENT ON FUNCTION pull_up_club.table_of(text, text) IS 'the table that a part of the blueprint is, or is on, also where it was adopted; NULL where it is absent, and for other parts';
 
 CREATE FUNCTION pull_up_club.check_triggers() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  club constant jsonb := pull_up_club.adopted();
 BEGIN
   RETURN QUERY
     WITH ruled AS (
       SELECT DISTINCT pull_up_club.table_of(b.kind, b.name) AS relation, split_part(b.name, ' ON ', 2) AS name FROM pull_up_club.blueprint b WHERE b.kind = 'rule'
     ), wanted AS (
-      SELECT r.relation, r.name AS place, t.name FROM ruled r, (VALUES ('lifeguard_before'), ('lifeguard_after')) AS t(name)
+      SELECT r.relation, t.name FROM ruled r, (VALUES ('lifeguard_before'), ('lifeguard_after')) AS t(name)
        WHERE t.name = 'lifeguard_before' OR EXISTS (SELECT FROM pull_up_club.blueprint b WHERE b.kind = 'rule' AND b.name LIKE 'action %' AND b.name LIKE '% ON ' || r.name)
       UNION ALL
-      SELECT pull_up_club.table_of(b.kind, b.name), split_part(b.name, ' ON ', 2), split_part(b.name, ' ON ', 1) FROM pull_up_club.blueprint b WHERE b.kind = 'trigger'
+      SELECT pull_up_club.table_of(b.kind, b.name), split_part(b.name, ' ON ', 1) FROM pull_up_club.blueprint b WHERE b.kind = 'trigger'
     )
-    SELECT format('%s on %s', w.name, w.place),
-           format(CASE WHEN t.tgname IS NULL THEN 'the trigger %s on %s is missing' ELSE 'the trigger %s on %s is disabled' END, w.name, w.place),
-           jsonb_build_object('table', w.place, 'trigger', w.name, 'state', CASE WHEN t.tgname IS NULL THEN 'missing' ELSE 'disabled' END, 'remedy',
-             CASE WHEN t.tgname IS NULL THEN 'SELECT pull_up_club.install();' ELSE format('ALTER TABLE %s ENABLE TRIGGER %I;', w.place, w.name) END), NULL::text
+    SELECT format('%s on %s', w.name, w.relation),
+           format(CASE WHEN t.tgname IS NULL THEN 'the trigger %s on %s is missing' ELSE 'the trigger %s on %s is disabled' END, w.name, w.relation),
+           jsonb_build_object('table', w.relation::text, 'trigger', w.name, 'state', CASE WHEN t.tgname IS NULL THEN 'missing' ELSE 'disabled' END, 'remedy',
+             CASE WHEN t.tgname IS NULL THEN pull_up_club.make_good() ELSE format('ALTER TABLE %s ENABLE TRIGGER %I;', w.relation, w.name) END), NULL::text
       FROM wanted w LEFT JOIN pg_trigger t ON t.tgrelid = w.relation AND t.tgname = w.name
      WHERE w.relation IS NOT NULL AND (t.tgname IS NULL OR t.tgenabled IN ('D', 'R'));
 
@@ -54,10 +57,10 @@ BEGIN
       UNION ALL
       SELECT r.relation, format('guard %s -> %s: %s', coalesce(r.from_state, 'any'), r.to_state, r.message) FROM lifeguard.rules r WHERE r.message IS NOT NULL
     )
-    SELECT b.name, format('the rule %s is missing', b.name), jsonb_build_object('rule', b.name, 'remedy', 'SELECT pull_up_club.install();'), NULL::text
+    SELECT b.name, format('the rule %s is missing', b.name), jsonb_build_object('rule', b.name, 'remedy', pull_up_club.make_good()), NULL::text
       FROM pull_up_club.blueprint b
      WHERE b.kind = 'rule' AND pull_up_club.table_of(b.kind, b.name) IS NOT NULL
-       AND NOT EXISTS (SELECT FROM declared d WHERE d.relation = pull_up_club.table_of(b.kind, b.name) AND d.rule = split_part(b.name, ' ON ', 1))
+       AND NOT EXISTS (SELECT FROM declared d WHERE d.relation = pull_up_club.table_of(b.kind, b.name) AND d.rule = pull_up_club.rule_on_base(b.name, club))
      ORDER BY b.place;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_triggers() IS 'check: triggers of the club that are missing or disabled, and rules that nobody declares any more';
@@ -76,8 +79,14 @@ BEGIN
            jsonb_build_object('kind', 'constraint', 'table', b.name, 'name', wanted[1]), NULL::text
       FROM pull_up_club.blueprint b, regexp_matches(b.make, '^  CONSTRAINT ([a-z_]+) ', 'gn') AS wanted
      WHERE b.kind = 'table' AND pull_up_club.table_of(b.kind, b.name) IS NOT NULL AND b.name <> 'auth.users'
+       AND NOT EXISTS (SELECT FROM pull_up_club.adopted_tables a WHERE a.name = b.name)
        AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = pull_up_club.table_of(b.kind, b.name) AND c.conname = wanted[1])
-     ORDER BY b.place, 1;
+    UNION ALL   -- an adopted table's were introduced
+    SELECT 'constraint ' || a.object, format('the constraint %s is missing', a.object), jsonb_build_object('kind', 'constraint', 'name', a.object, 'remedy', a.statement || ';'), NULL
+      FROM pull_up_club.adoption a
+     WHERE a.what = 'introduce the constraint'
+       AND NOT EXISTS (SELECT FROM lifeguard.introduced_constraints i WHERE a.object = format('%s on %s', i.constraint_name, i.relation))
+     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_objects() IS 'check: tables, constraints, indexes, views and functions of the club that are gone';
 

@@ -119,7 +119,7 @@ BEGIN
     IF part.how IN ('converted', 'missing') AND NOT pull_up_club.has_column(base, ARRAY[part.base_column]) THEN
       fill := CASE WHEN part.how = 'converted' THEN replace(part.from_base, 'new.', '')
                    ELSE pull_up_club.in_base_columns(replace(coalesce(part.derived, part.expression), '@zone@', zone), columns) END;
-      IF fill IS NOT NULL OR part.how = 'missing' AND part.derived IS NOT NULL THEN
+      IF fill IS NOT NULL OR part.derived IS NOT NULL OR part.column_name = 'total_submissions' THEN
         drop_ := format('ALTER TABLE %s DROP COLUMN %I', base, part.base_column);   -- what is in it can be made again
       END IF;
       RETURN NEXT ROW(NULL, object, 'add the column', part.why, CASE WHEN fill IS NULL THEN 'none' ELSE 'rewrites the table' END,
@@ -287,12 +287,40 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.weeks_begin_on_monday(regclass, jsonb) IS 'whether most of a table''s weeks begin on Mondays, as the club''s do';
 REVOKE EXECUTE ON FUNCTION pull_up_club.weeks_begin_on_monday(regclass, jsonb) FROM PUBLIC;
 
+-- A cap for all members together stops a club that has none such: its owner decides.
+CREATE FUNCTION pull_up_club.adopt_settings(club jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  earnings constant jsonb := club -> 'finance.weekly_earnings';
+  rules    pull_up_club.settings;
+  most     record;
+BEGIN
+  SELECT * INTO rules FROM pull_up_club.settings;
+  IF rules.monthly_cap_scope = 'club' AND earnings IS NOT NULL AND pull_up_club.has_column((earnings ->> 'base')::regclass, ARRAY['created_at']) AND NOT earnings ? 'adopted' THEN
+    EXECUTE format('SELECT to_char(created_at, ''YYYY-MM'') AS month, sum(%I) AS dollars FROM %s GROUP BY 1 ORDER BY 2 DESC LIMIT 1', earnings -> 'columns' ->> 'earning_amount_dollars', earnings ->> 'base') INTO most;
+    IF most.dollars > rules.monthly_cap_dollars THEN
+      RETURN NEXT ROW(NULL, 'pull_up_club.settings', 'look at the month''s cap',
+        format('in %s the club paid %s dollars, and the setting caps a month of all members together at %s', most.month, most.dollars, rules.monthly_cap_dollars),
+        'approvals pay nothing above it. SELECT pull_up_club.set(''monthly_cap_scope'', ''member''); caps each member, set(''monthly_cap_dollars'', ...) is another cap', NULL, NULL)::pull_up_club.adoption_step;
+    END IF;
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt_settings(jsonb) IS 'part of adopt(): settings that do not fit what the club did until now';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_settings(jsonb) FROM PUBLIC;
+
 CREATE FUNCTION pull_up_club.plan_adoption(club jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ROW((row_number() OVER (ORDER BY stage, place))::int, object, what, why, risk, statement, undo)::pull_up_club.adoption_step
-    FROM (SELECT 1 AS stage, row_number() OVER (ORDER BY b.place, s.n) AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo
+    FROM (SELECT 0 AS stage, 0 AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_settings(club) AS s
+          UNION ALL
+          SELECT 1, row_number() OVER (ORDER BY b.place, s.n) AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo
             FROM jsonb_each(club) AS t JOIN pull_up_club.blueprint b ON b.kind = 'table' AND b.name = t.key,
                  pull_up_club.adopt_table(t.key, t.value, mapping) WITH ORDINALITY AS s(step, object, what, why, risk, statement, undo, n)
+          UNION ALL   -- what takes another table to know
+          SELECT 1, 10000, 'finance.user_earnings.total_submissions', 'fill the column', 'the earnings of the month', 'a new column; nothing else of a row changes',
+                 'UPDATE finance.user_earnings u SET total_submissions = e.submissions FROM (SELECT user_id, month_year, count(*) AS submissions FROM finance.weekly_earnings GROUP BY 1, 2) AS e '
+                 'WHERE e.user_id = u.user_id AND e.month_year = u.month_year', NULL
+           WHERE EXISTS (SELECT FROM jsonb_array_elements(club -> 'finance.user_earnings' -> 'parts') AS p WHERE p ->> 'column_name' = 'total_submissions' AND p ->> 'how' = 'missing')
           UNION ALL
           SELECT 2, row_number() OVER (), s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_blueprint(club) AS s
           UNION ALL

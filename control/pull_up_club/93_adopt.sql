@@ -136,7 +136,9 @@ DECLARE
   hint   text;
 BEGIN
   RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
-  IF statement LIKE 'SELECT pull_up_club.drop_%' THEN
+  IF statement IS NULL THEN
+    RETURN NULL;
+  ELSIF statement LIKE 'SELECT pull_up_club.drop_%' THEN
     EXECUTE statement INTO said;
   ELSE
     EXECUTE statement;
