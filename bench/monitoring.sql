@@ -74,5 +74,5 @@ BEGIN
   INSERT INTO public.sample
   SELECT round, 'check ' || name, 'ours', extract(epoch FROM took) * 1000 FROM monitoring.check_results WHERE run = (SELECT max(id) FROM monitoring.check_runs);
   SET LOCAL lifeguard.check_slice = -1;
-  CALL bench.time_calls(round, 'nightly', 1, 'monitoring.run_checks()');
+  INSERT INTO public.sample SELECT round, 'nightly', 'ours', sum(extract(epoch FROM took)) * 1000 FROM monitoring.run_checks();   -- once: it takes long
 END $$;
