@@ -31,6 +31,9 @@ SELECT monitoring.add_check('x', 'test', 'warning', 'now()', 'd', NULL);
 SELECT monitoring.add_check('x', 'test', 'warning', 'check_faults()', 'd', NULL, '-1 s');
 SELECT monitoring.drop_check('x');
 SELECT monitoring.drop_check(NULL);
+UPDATE monitoring.checks SET function = 'public.check_faults(); x' WHERE name = 'faults';   -- what is no name would end every run
+UPDATE monitoring.checks SET function = 'check_faults' WHERE name = 'faults';
+INSERT INTO monitoring.gauges VALUES ('x', 'x', 'x y');
 
 -- new, still there, gone -----------------------------------------------------------------------------------------------------------
 SELECT * FROM last_run();

@@ -9,7 +9,7 @@ CREATE TABLE monitoring.checks (
   name        text CONSTRAINT checks_pkey PRIMARY KEY,
   category    text NOT NULL,
   severity    text NOT NULL CHECK (severity IN ('warning', 'critical')),
-  function    text NOT NULL,
+  function    text NOT NULL CHECK (cardinality(parse_ident(function)) = 2),
   description text NOT NULL,
   remedy      text,
   enabled     boolean NOT NULL DEFAULT true,

@@ -57,7 +57,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
          jsonb_build_object('function', h.object, 'handlers', h.handlers, 'remedy', format('SELECT monitoring.mute(%L, ''why'');   -- if it is meant to; else name the condition, or RAISE, or monitoring.log_error()', h.object)), NULL::text
     FROM (SELECT f.object, count(*) AS handlers, min(regexp_replace(m[1], '\s+', ' ', 'g')) AS handler
             FROM lifeguard.application_functions f,
-                 regexp_matches(lifeguard.code_of(f.source), $pattern$\mwhen\s+?(?:[\w\s']+?\s+?or\s+?)??others\s+?then\M(.*?)(?=\mend\M|\mwhen\s+\w+\s+then\M)$pattern$, 'gi') AS m
+                 regexp_matches(lifeguard.code_of(f.source), $pattern$\mwhen\s+?(?:[\w\s']+?\s+?or\s+?)??others(?:\s|'x')+?then\M(.*?)(?=\mend\M|\mwhen\s+\w+\s+then\M)$pattern$, 'gi') AS m
            WHERE f.language = 'plpgsql'
              AND NOT EXISTS (SELECT FROM regexp_split_to_table(m[1], ';') AS s(statement)
                               WHERE s.statement !~* $pattern$^\s*('x'\s*)*(|null|continue(\s.*)?|exit(\s.*)?|return(\s.*)?|[\w.]+\s*:?=.*|raise\s+(debug|log|info|notice)\M.*)\s*$$pattern$
