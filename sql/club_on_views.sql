@@ -82,6 +82,14 @@ TABLE pg_temp.on_tables EXCEPT ALL TABLE pg_temp.by_sql;
 TABLE pg_temp.by_sql EXCEPT ALL TABLE pg_temp.on_tables;
 RESET lifeguard.direct_writes;
 
+-- a statement of many rows writes a pool once, by either name of the table
+BEGIN;
+UPDATE "old club"."Films" SET status = 'approved', actual_pull_up_count = 2, approved_at = '2025-12-03 12:00+00' WHERE id BETWEEN pg_temp.film(46) AND pg_temp.film(52);
+SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass);
+UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 2, approved_at = '2025-12-03 12:00+00' WHERE id BETWEEN pg_temp.film(53) AND pg_temp.film(59);
+SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass);
+ROLLBACK;
+
 -- Which way a pool is written, told by the context of an error: directly, or by SQL on this name.
 SELECT finance.ensure_pool('2026-01-07') IS NOT NULL AS a_pool;
 ALTER TABLE "old club"."Weekly ""Pools""" ADD CONSTRAINT never CHECK (updated_at < '2000-01-01') NOT VALID;
