@@ -84,10 +84,11 @@ RESET lifeguard.direct_writes;
 
 -- a statement of many rows writes a pool once, by either name of the table
 BEGIN;
+SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass) AS before \gset
 UPDATE "old club"."Films" SET status = 'approved', actual_pull_up_count = 2, approved_at = '2025-12-03 12:00+00' WHERE id BETWEEN pg_temp.film(46) AND pg_temp.film(52);
-SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass);
+SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass) - :before AS pool_updates;
 UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 2, approved_at = '2025-12-03 12:00+00' WHERE id BETWEEN pg_temp.film(53) AND pg_temp.film(59);
-SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass);
+SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass) - :before AS pool_updates;
 ROLLBACK;
 
 -- Which way a pool is written, told by the context of an error: directly, or by SQL on this name.
