@@ -4,7 +4,7 @@ SET client_min_messages = warning;
 CREATE ROLE ship_captain;
 CREATE ROLE ship_mate;
 CREATE SCHEMA ship AUTHORIZATION ship_captain;
-CREATE FUNCTION pg_temp.applied(jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT $1 - '{checksum,took,applied_at}'::text[] $$;
+CREATE FUNCTION pg_temp.applied(jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT $1 - '{checksum,seconds,applied_at}'::text[] $$;
 CREATE FUNCTION pg_temp.failing(text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE detail text; hint text;
 BEGIN

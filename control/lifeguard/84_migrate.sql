@@ -231,7 +231,7 @@ BEGIN
            (SELECT coalesce(jsonb_object_agg(a.key, a.value - '{found,complete}'::text[]), '{}') FROM jsonb_each(after) AS a), worse, renames;
   END IF;
   RETURN jsonb_build_object('status', CASE WHEN NOT dry_run THEN 'applied' WHEN refused = '[]' THEN 'would be applied' ELSE 'would be rolled back' END,
-                            'name', name, 'checksum', checksum, 'took', took, 'worse', worse, 'renames', renames);
+                            'name', name, 'checksum', checksum, 'seconds', round(extract(epoch FROM took)::numeric, 3), 'worse', worse, 'renames', renames);
 END $$;
 COMMENT ON FUNCTION lifeguard.end_migration(text, text, text[], jsonb, jsonb, timestamptz, boolean) IS
 'Compares what the checks say with what they said before, and keeps the migration. For lifeguard.migrate(). Raises LG502 (something is worse).';
@@ -333,7 +333,7 @@ CREATE FUNCTION lifeguard.migrate(name text, sql text, accept text[] DEFAULT '{}
 LANGUAGE sql AS $$ SELECT lifeguard.run_migration($1, $2, $3, false, pg_catalog.current_setting('search_path')) $$;
 COMMENT ON FUNCTION lifeguard.migrate(text, text, text[]) IS
 'Applies a script once: its statements run in the caller''s transaction, with his rights and search_path; then the checks are compared with what they said before. When a finding is new or more severe, all of it is rolled back (LG502), '
-'but for the checks in accept. Returns {"status": "applied", "name", "checksum", "statements", "took", "worse" (what was accepted), "renames"}, or {"status": "already applied"} for the same name and text. Kept in lifeguard.migrations. '
+'but for the checks in accept. Returns {"status": "applied", "name", "checksum", "statements", "seconds", "worse" (what was accepted), "renames"}, or {"status": "already applied"} for the same name and text. Kept in lifeguard.migrations. '
 'Two at once: the second waits. An error in the script is raised with the number and line of its statement, its own SQLSTATE, and kept in the journal (migration_failed). Checks of the categories server, journal and jobs are not compared. '
 'For superusers, and whom they grant this and run_migration(), begin_migration(), end_migration(), check_names(). Raises LG501 (same name, another text), LG502, LG503 (an argument), LG504 (COMMIT, VACUUM and their like), and what the script raises.';
 
