@@ -14,6 +14,14 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.note_mending(text, text, jsonb, jsonb) IS 'part of repair(): keeps what something was and is now';
 
+CREATE FUNCTION pull_up_club.switch_rules(base regclass, verb text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  EXECUTE format('ALTER TABLE %s %s', base, (SELECT string_agg(format('%s TRIGGER %I', verb, t.tgname), ', ') FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+                                              WHERE t.tgrelid = base AND f.pronamespace = 'lifeguard'::regnamespace AND f.proname IN ('before_row', 'after_row')));
+END $$;
+COMMENT ON FUNCTION pull_up_club.switch_rules(regclass, text) IS 'part of repair(): DISABLE or ENABLE for the two triggers of a table that is locked meanwhile';
+
 -- A state is its known spelling; else what the row tells: it was paid for, it was approved, or it waits.
 CREATE FUNCTION pull_up_club.repair_unknown_states() RETURNS SETOF pull_up_club.mendings
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -27,7 +35,7 @@ BEGIN
       FROM (VALUES (1, 'content.submissions', '{pending,approved,rejected}'::text[]), (2, 'finance.payout_requests', '{pending,approved,paid,rejected}')) AS p(n, name, states) ORDER BY p.n
   LOOP
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', place.base);
-    EXECUTE format('ALTER TABLE %s DISABLE TRIGGER lifeguard_before, DISABLE TRIGGER lifeguard_after', place.base);   -- the lifecycle lets no row out of a state that it does not know
+    PERFORM pull_up_club.switch_rules(place.base, 'DISABLE');   -- the lifecycle lets no row out of a state that it does not know
     FOR wrong IN EXECUTE format('SELECT to_jsonb(t) AS row FROM %s t WHERE t.status::text <> ALL ($1) ORDER BY t.id FOR UPDATE', place.name) USING place.states LOOP
       right_ := (SELECT s FROM unnest(place.states) AS s WHERE s = lower(btrim(wrong.row ->> 'status')));
       IF right_ IS NULL AND place.name = 'content.submissions' THEN
@@ -43,7 +51,7 @@ BEGIN
       END IF;
       RETURN NEXT pull_up_club.note_mending('unknown_states', format('%s %s', place.base, wrong.row ->> 'id'), jsonb_build_object('status', wrong.row -> 'status'), jsonb_build_object('status', right_));
     END LOOP;
-    EXECUTE format('ALTER TABLE %s ENABLE TRIGGER lifeguard_before, ENABLE TRIGGER lifeguard_after', place.base);
+    PERFORM pull_up_club.switch_rules(place.base, 'ENABLE');
   END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair_unknown_states() IS 'part of repair(): statuses outside of the lifecycles';
@@ -177,5 +185,5 @@ COMMENT ON FUNCTION pull_up_club.repair(text, boolean) IS
   'what a repair would change, and what that was and would be: unknown_states, duplicate_pools, earnings_in_wrong_pools, pool_balances, missing_earnings; NULL: all, in this order. '
   'dry_run => false does it and keeps each change in pull_up_club.mendings. LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.lock_pools(), pull_up_club.note_mending(text, text, jsonb, jsonb), pull_up_club.repair_unknown_states(), pull_up_club.repair_duplicate_pools(),
+REVOKE EXECUTE ON FUNCTION pull_up_club.lock_pools(), pull_up_club.switch_rules(regclass, text), pull_up_club.note_mending(text, text, jsonb, jsonb), pull_up_club.repair_unknown_states(), pull_up_club.repair_duplicate_pools(),
                            pull_up_club.repair_earnings_in_wrong_pools(), pull_up_club.repair_pool_balances(), pull_up_club.repair_missing_earnings(), pull_up_club.repair(text, boolean) FROM PUBLIC;
