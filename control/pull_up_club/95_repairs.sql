@@ -3,9 +3,10 @@
 
 -- Approvals lock a member before anything that repairs write, and pools by their weeks.
 CREATE FUNCTION pull_up_club.lock_pools() RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(*) FROM (SELECT FROM finance.weekly_pools ORDER BY week_start_date, id FOR NO KEY UPDATE) AS locked
-$$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM finance.weekly_pools p ORDER BY p.week_start_date, p.id FOR NO KEY UPDATE;
+END $$;
 COMMENT ON FUNCTION pull_up_club.lock_pools() IS 'part of repair(): locks the pools in the order of approvals';
 
 CREATE FUNCTION pull_up_club.note_mending(what text, object text, was jsonb, is_now jsonb) RETURNS pull_up_club.mendings
@@ -56,6 +57,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair_unknown_states() IS 'part of repair(): statuses outside of the lifecycles';
 
+-- A pool is what its earnings make it. Where more was earned than it held, it held as much: the dollars were promised.
+CREATE FUNCTION pull_up_club.settle_pool(pool uuid) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  settled jsonb;
+BEGIN
+  UPDATE finance.weekly_pools p
+     SET total_amount_dollars = greatest(p.total_amount_dollars, e.dollars), spent_dollars = e.dollars, remaining_amount_dollars = greatest(p.total_amount_dollars, e.dollars) - e.dollars, updated_at = now()
+    FROM (SELECT coalesce(sum(w.earning_amount_dollars), 0) AS dollars FROM finance.weekly_earnings w WHERE w.weekly_pool_id = pool) AS e
+   WHERE p.id = pool
+  RETURNING jsonb_build_object('total_amount_dollars', p.total_amount_dollars, 'spent_dollars', p.spent_dollars, 'remaining_amount_dollars', p.remaining_amount_dollars)
+  INTO settled;
+  RETURN settled;
+END $$;
+COMMENT ON FUNCTION pull_up_club.settle_pool(uuid) IS 'part of repair(): makes a pool what its earnings say, and returns that';
+
 -- The pool with most earnings stays, the oldest of equals; the others' earnings become its own.
 CREATE FUNCTION pull_up_club.repair_duplicate_pools() RETURNS SETOF pull_up_club.mendings
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -64,7 +81,6 @@ DECLARE
   keeper  record;
   other   record;
   moved   bigint;
-  spent   bigint;
 BEGIN
   PERFORM pull_up_club.lock_pools();
   FOR doubled IN SELECT p.week_start_date AS monday FROM finance.weekly_pools p GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LOOP
@@ -74,13 +90,9 @@ BEGIN
       UPDATE finance.weekly_earnings SET weekly_pool_id = keeper.id WHERE weekly_pool_id = other.id;
       GET DIAGNOSTICS moved = ROW_COUNT;
       DELETE FROM finance.weekly_pools WHERE id = other.id;
-      spent := (SELECT coalesce(sum(e.earning_amount_dollars), 0) FROM finance.weekly_earnings e WHERE e.weekly_pool_id = keeper.id);
-      UPDATE finance.weekly_pools
-         SET total_amount_dollars = greatest(total_amount_dollars, spent), spent_dollars = spent, remaining_amount_dollars = greatest(total_amount_dollars, spent) - spent,
-             is_current = keeper.is_current OR other.is_current, updated_at = now()
-       WHERE id = keeper.id;
+      UPDATE finance.weekly_pools SET is_current = true WHERE id = keeper.id AND other.is_current;
       RETURN NEXT pull_up_club.note_mending('duplicate_pools', format('pool %s of %s', other.id, to_char(doubled.monday, 'YYYY-MM-DD')), to_jsonb(other),
-        jsonb_build_object('pool', keeper.id, 'earnings_moved', moved, 'total_amount_dollars', greatest(keeper.total_amount_dollars, spent), 'spent_dollars', spent));
+                                            jsonb_build_object('pool', keeper.id, 'earnings_moved', moved) || pull_up_club.settle_pool(keeper.id));
     END LOOP;
   END LOOP;
 END $$;
@@ -104,17 +116,16 @@ BEGIN
     IF home.id IS NULL AND (SELECT auto_create_pools FROM pull_up_club.settings) THEN
       SELECT * INTO home FROM finance.weekly_pools p WHERE p.id = finance.ensure_pool(wrong.day);
     END IF;
-    CONTINUE WHEN home.id IS NULL OR home.remaining_amount_dollars < wrong.dollars;
-    UPDATE finance.weekly_pools SET remaining_amount_dollars = remaining_amount_dollars + wrong.dollars, spent_dollars = spent_dollars - wrong.dollars, updated_at = now() WHERE id = wrong.pool;
-    UPDATE finance.weekly_pools SET remaining_amount_dollars = remaining_amount_dollars - wrong.dollars, spent_dollars = spent_dollars + wrong.dollars, updated_at = now() WHERE id = home.id;
+    CONTINUE WHEN home.id IS NULL
+               OR home.total_amount_dollars < wrong.dollars + (SELECT coalesce(sum(e.earning_amount_dollars), 0) FROM finance.weekly_earnings e WHERE e.weekly_pool_id = home.id);
     UPDATE finance.weekly_earnings SET weekly_pool_id = home.id WHERE id = wrong.id;
+    PERFORM pull_up_club.settle_pool(wrong.pool), pull_up_club.settle_pool(home.id);
     RETURN NEXT pull_up_club.note_mending('earnings_in_wrong_pools', format('earning %s of %s dollars', wrong.id, wrong.dollars),
       jsonb_build_object('weekly_pool_id', wrong.pool, 'week_start_date', wrong.week_start_date), jsonb_build_object('weekly_pool_id', home.id, 'week_start_date', home.week_start_date, 'approved_on', wrong.day));
   END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair_earnings_in_wrong_pools() IS 'part of repair(): earnings out of a pool whose week does not hold the day of the approval';
 
--- Where more was earned than a pool held, it held as much: the dollars were promised.
 CREATE FUNCTION pull_up_club.repair_pool_balances() RETURNS SETOF pull_up_club.mendings
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -122,12 +133,8 @@ DECLARE
 BEGIN
   PERFORM pull_up_club.lock_pools();
   FOR wrong IN SELECT * FROM pull_up_club.wrong_pools() LOOP
-    UPDATE finance.weekly_pools
-       SET total_amount_dollars = greatest(wrong.total, wrong.earned), spent_dollars = wrong.earned, remaining_amount_dollars = greatest(wrong.total, wrong.earned) - wrong.earned, updated_at = now()
-     WHERE id = wrong.pool_id;
     RETURN NEXT pull_up_club.note_mending('pool_balances', format('pool %s of %s', wrong.pool_id, to_char(wrong.week_start_date, 'YYYY-MM-DD')),
-      jsonb_build_object('total_amount_dollars', wrong.total, 'spent_dollars', wrong.spent, 'remaining_amount_dollars', wrong.remaining),
-      jsonb_build_object('total_amount_dollars', greatest(wrong.total, wrong.earned), 'spent_dollars', wrong.earned, 'remaining_amount_dollars', greatest(wrong.total, wrong.earned) - wrong.earned));
+      jsonb_build_object('total_amount_dollars', wrong.total, 'spent_dollars', wrong.spent, 'remaining_amount_dollars', wrong.remaining), pull_up_club.settle_pool(wrong.pool_id));
   END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair_pool_balances() IS 'part of repair(): pools whose spent and remaining dollars are not what their earnings make them';
@@ -185,5 +192,5 @@ COMMENT ON FUNCTION pull_up_club.repair(text, boolean) IS
   'what a repair would change, and what that was and would be: unknown_states, duplicate_pools, earnings_in_wrong_pools, pool_balances, missing_earnings; NULL: all, in this order. '
   'dry_run => false does it and keeps each change in pull_up_club.mendings. LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.lock_pools(), pull_up_club.switch_rules(regclass, text), pull_up_club.note_mending(text, text, jsonb, jsonb), pull_up_club.repair_unknown_states(), pull_up_club.repair_duplicate_pools(),
+REVOKE EXECUTE ON FUNCTION pull_up_club.lock_pools(), pull_up_club.switch_rules(regclass, text), pull_up_club.settle_pool(uuid), pull_up_club.note_mending(text, text, jsonb, jsonb), pull_up_club.repair_unknown_states(), pull_up_club.repair_duplicate_pools(),
                            pull_up_club.repair_earnings_in_wrong_pools(), pull_up_club.repair_pool_balances(), pull_up_club.repair_missing_earnings(), pull_up_club.repair(text, boolean) FROM PUBLIC;
