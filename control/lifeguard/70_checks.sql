@@ -9,7 +9,7 @@ CREATE TABLE monitoring.checks (
   name        text CONSTRAINT checks_pkey PRIMARY KEY,
   category    text NOT NULL,
   severity    text NOT NULL CHECK (severity IN ('warning', 'critical')),
-  function    text NOT NULL,
+  function    text NOT NULL CHECK (cardinality(parse_ident(function)) = 2),
   description text NOT NULL,
   remedy      text,
   enabled     boolean NOT NULL DEFAULT true,
@@ -156,7 +156,7 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_read_as';
 COMMENT ON FUNCTION lifeguard.read_as(oid, text, text) IS
 'The rows of a query whose only column is a jsonb, read with the rights of a role and under a search_path, past the row security of its own tables. What runs there cannot leave the role; '
 'the query cannot write, but a volatile function in it can, as that role, where the transaction is not read-only and nobody takes it back. '
-'For checks, which run with more rights than the tables'' owners have. Raises what the query raises.';
+'For checks, which run with more rights than the tables'' owners have. Raises what the query raises; 38000 instead of what WHEN OTHERS does not catch (a failed assertion, an error with the SQLSTATE of a cancel), unless the server itself has cancelled.';
 
 -- Runs one check and keeps what it found. Findings that it did not look for, because it did not come to its end, stay as they are.
 CREATE FUNCTION lifeguard.keep_check(run bigint, "check" monitoring.checks, OUT status text, OUT message text, OUT details jsonb, OUT remedy text, OUT took interval)

@@ -190,8 +190,14 @@ BEGIN
     SELECT 'submission ' || s.id, format('submission %s was approved on %s, and its %s pull-ups earned nothing, not even 0 dollars', s.id,
                                          to_char(pull_up_club.local_date(s.approved_at), 'YYYY-MM-DD'), s.actual_pull_up_count),
            jsonb_build_object('submission', s.id, 'member', s.user_id, 'approved_at', s.approved_at, 'remedy',
-             format('SELECT finance.process_submission_earnings(%L, %L, %s);', s.id, s.user_id, s.actual_pull_up_count)), NULL::text
+             format(CASE WHEN counted.already THEN 'SELECT * FROM finance.weekly_earnings WHERE user_id = %2$L AND month_year = %4$L;   -- the month has counted it: its row was lost or changed. '
+                                                   'Bring it back as it was: process_submission_earnings() would pay once more'
+                         ELSE 'SELECT finance.process_submission_earnings(%1$L, %2$L, %3$s);' END, s.id, s.user_id, s.actual_pull_up_count, pull_up_club.month_of(s.approved_at))), NULL::text
       FROM content.submissions s
+      -- as many as were approved: this one is among them
+      CROSS JOIN LATERAL (SELECT coalesce((SELECT u.total_submissions FROM finance.user_earnings u WHERE u.user_id = s.user_id AND u.month_year = pull_up_club.month_of(s.approved_at)), 0)
+                                 >= (SELECT count(*) FROM content.submissions a WHERE a.user_id = s.user_id AND a.status = 'approved'
+                                                                                AND pull_up_club.month_of(a.approved_at) = pull_up_club.month_of(s.approved_at))) AS counted(already)
      WHERE (s.user_id BETWEEN part.first AND part.last OR s.user_id = ANY (part.known))
        AND s.status = 'approved' AND s.approved_at >= now() - interval '30 days' AND NOT EXISTS (SELECT FROM finance.weekly_earnings e WHERE e.submission_id = s.id);
 END $$;
