@@ -20,8 +20,8 @@ void read(const char *query, ReturnSetInfo *result) {
     SPI_finish();
 }
 
-// Raises the error again. Who reads for others catches OTHERS: what that leaves out, a failed assertion and an error that
-// only looks like a cancel, would be in the hands of whoever owns what is read.
+// Raises the error again. Who reads for others catches OTHERS: what that leaves out, a failed assertion and an error
+// that only looks like a cancel, would be in the hands of whoever owns what is read.
 [[noreturn]] void raise_catchable(MemoryContext home) {
     MemoryContextSwitchTo(home);
     ErrorData *error = CopyErrorData();
@@ -52,13 +52,9 @@ LG_FUNCTION(lifeguard_read_as) {
     const pg::Caller caller = pg::enter_owner(PG_GETARG_OID(0), SECURITY_RESTRICTED_OPERATION);
     const MemoryContext home = CurrentMemoryContext;
     PG_TRY();
-    {
-        monitoring::read(query, result);
-    }
+    { monitoring::read(query, result); }
     PG_CATCH();
-    {
-        monitoring::raise_catchable(home);
-    }
+    { monitoring::raise_catchable(home); }
     PG_END_TRY();
     pg::leave_owner(caller);
     AtEOXact_GUC(true, settings);
