@@ -217,7 +217,8 @@ COMMENT ON FUNCTION lifeguard.keep_check(bigint, monitoring.checks) IS
 
 CREATE FUNCTION monitoring.run_checks(category text DEFAULT NULL)
 RETURNS TABLE (name text, status text, message text, details jsonb, remedy text, took interval)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  SET random_page_cost = 1.1 SET work_mem = '64MB' SET jit = off AS $$   -- what is looked at every day is in the cache; one run at a time
 #variable_conflict use_column
 DECLARE
   this    bigint;

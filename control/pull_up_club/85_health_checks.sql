@@ -125,6 +125,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_states() IS 'check: submissions and payout requests in states that there are not, or that lack what their state asks for';
 
+-- The mark is moved by jobs, of which one comes within a day: until then it may be at a week that ended yesterday.
 CREATE FUNCTION pull_up_club.check_current_pool() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -132,8 +133,9 @@ DECLARE
   monday constant date := today - (extract(isodow FROM today)::int - 1);
   makes  constant boolean := (SELECT auto_create_pools FROM pull_up_club.settings);
   pools  constant int := (SELECT count(*) FROM finance.weekly_pools p WHERE today BETWEEN p.week_start_date AND p.week_end_date);
+  moves  constant boolean := EXISTS (SELECT FROM finance.weekly_pools p WHERE p.is_current AND p.week_end_date = today - 1);
 BEGIN
-  IF pools = 0 THEN
+  IF pools = 0 AND NOT (moves AND makes) THEN
     RETURN NEXT ROW(format('week of %s', to_char(monday, 'YYYY-MM-DD')),
       format('no pool holds today, %s', to_char(today, 'YYYY-MM-DD')) || CASE WHEN makes THEN '; the first approval will make one' ELSE ', and none is made by itself' END,
       jsonb_build_object('day', today, 'pools', 0, 'remedy', 'SELECT monitoring.update_current_pool();'), CASE WHEN makes THEN 'warning' END)::monitoring.finding;
@@ -145,16 +147,16 @@ BEGIN
     SELECT format('pool of %s', to_char(p.week_start_date, 'YYYY-MM-DD')),
            format('the pool of %s to %s is marked as current, and today is %s', to_char(p.week_start_date, 'YYYY-MM-DD'), to_char(p.week_end_date, 'YYYY-MM-DD'), to_char(today, 'YYYY-MM-DD')),
            jsonb_build_object('pool', p.id, 'week_start_date', p.week_start_date, 'day', today), NULL::text
-      FROM finance.weekly_pools p WHERE p.is_current AND today NOT BETWEEN p.week_start_date AND p.week_end_date
+      FROM finance.weekly_pools p WHERE p.is_current AND today NOT BETWEEN p.week_start_date AND p.week_end_date + 1
     UNION ALL
     SELECT format('pool of %s', to_char(p.week_start_date, 'YYYY-MM-DD')), 'the pool of this week is not marked as current', jsonb_build_object('pool', p.id, 'day', today), 'warning'
-      FROM finance.weekly_pools p WHERE NOT p.is_current AND today BETWEEN p.week_start_date AND p.week_end_date
+      FROM finance.weekly_pools p WHERE NOT p.is_current AND NOT moves AND today BETWEEN p.week_start_date AND p.week_end_date
     UNION ALL
     SELECT 'overlapping weeks', format('the pools of %s and %s share days', to_char(p.week_start_date, 'YYYY-MM-DD'), to_char(o.week_start_date, 'YYYY-MM-DD')),
            jsonb_build_object('pool', p.id, 'other', o.id, 'remedy', 'An approval takes one of them. Keep the one with earnings, and add the constraint weekly_pools_no_overlap again.'), NULL
       FROM finance.weekly_pools p JOIN finance.weekly_pools o ON (o.week_start_date, o.id) > (p.week_start_date, p.id) AND o.week_start_date <= p.week_end_date;
 END $$;
-COMMENT ON FUNCTION pull_up_club.check_current_pool() IS 'check: exactly one pool for today in the club''s time zone, it alone marked as current, and no two for a day';
+COMMENT ON FUNCTION pull_up_club.check_current_pool() IS 'check: exactly one pool for today in the club''s time zone, it alone marked as current (on a week''s first day perhaps the last week''s), and no two for a day';
 
 CREATE FUNCTION pull_up_club.wrong_pools() RETURNS TABLE (pool_id uuid, week_start_date date, total int, spent int, remaining int, earned bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -163,7 +165,7 @@ BEGIN
   RETURN QUERY
     SELECT p.id, p.week_start_date, p.total_amount_dollars, p.spent_dollars, p.remaining_amount_dollars, coalesce(e.earned, 0)
       FROM finance.weekly_pools p
-      LEFT JOIN (SELECT weekly_pool_id, sum(earning_amount_dollars) AS earned FROM finance.weekly_earnings GROUP BY 1) AS e ON e.weekly_pool_id = p.id
+      LEFT JOIN (SELECT weekly_pool_id, sum(earning_amount_dollars) AS earned FROM finance.weekly_earnings WHERE earning_amount_dollars <> 0 GROUP BY 1) AS e ON e.weekly_pool_id = p.id
      WHERE p.spent_dollars <> coalesce(e.earned, 0) OR p.remaining_amount_dollars <> p.total_amount_dollars - coalesce(e.earned, 0) OR p.remaining_amount_dollars < 0
      ORDER BY p.week_start_date, p.id;
 END $$;
@@ -270,7 +272,7 @@ BEGIN
                                                                      coalesce(m.month_year, e.month), coalesce(e.dollars, 0), coalesce(m.spent_dollars, 0)),
            jsonb_build_object('month', coalesce(m.month_year, e.month), 'earned', coalesce(e.dollars, 0), 'monthly_totals', m.spent_dollars), NULL::text
       FROM finance.monthly_totals m
-      FULL JOIN (SELECT month_year AS month, sum(earning_amount_dollars) AS dollars FROM finance.weekly_earnings GROUP BY 1) AS e ON e.month = m.month_year
+      FULL JOIN (SELECT month_year AS month, sum(earning_amount_dollars) AS dollars FROM finance.weekly_earnings WHERE earning_amount_dollars <> 0 GROUP BY 1) AS e ON e.month = m.month_year
      WHERE coalesce(e.dollars, 0) <> coalesce(m.spent_dollars, 0);
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_months() IS
@@ -288,7 +290,7 @@ BEGIN
                     'AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = e.user_id AND g.month_year = e.month_year);', u.month_year)), NULL::text
       FROM finance.user_earnings u
      WHERE u.month_year = ANY (months) AND u.user_id IS NOT NULL AND u.total_submissions > 0
-       AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = u.user_id AND g.month_year = u.month_year)
+       AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = u.user_id AND g.month_year = u.month_year AND g.month_year = ANY (months))
      GROUP BY u.month_year;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_graphics() IS 'check: members who have earnings of this or the last month and no monthly graphic';
