@@ -357,10 +357,39 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.adopt_settings(jsonb) IS 'part of adopt(): settings that do not fit what the club did until now';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_settings(jsonb) FROM PUBLIC;
 
+-- Columns that should say the same and do not, before anything else is said: their rows stay as they are.
+CREATE FUNCTION pull_up_club.adopt_differences(club jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part record;
+  off  record;
+BEGIN
+  FOR part IN
+    SELECT (t.value ->> 'base')::regclass AS base, t.value -> 'columns' AS columns, p.*, k.derived
+      FROM jsonb_each(club) AS t, jsonb_populate_recordset(NULL::pull_up_club.found_column, t.value -> 'parts') AS p
+      JOIN pull_up_club.canonical_columns k ON k.column_name = p.column_name
+     WHERE k.name = t.key AND (p.how = 'twin' AND p.differs > 0 OR k.derived IS NOT NULL AND p.how = 'used') ORDER BY 1, p.base_column
+  LOOP
+    IF part.how = 'twin' THEN
+      RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the difference', part.why,
+                      'the rows stay as they are; lifeguard.out_of_step() shows them until somebody mends them', NULL, NULL)::pull_up_club.adoption_step;
+      CONTINUE;
+    END IF;
+    SELECT d.* INTO off FROM pull_up_club.count_differences(part.base, quote_ident(part.base_column), '(' || pull_up_club.in_base_columns(part.derived, part.columns) || ')') AS d;
+    CONTINUE WHEN off.rows = 0;
+    RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the difference', format('in %s rows it is not what the row says, for example %s', off.rows, off.example),
+                    'each row follows when it is changed next; lifeguard.out_of_step() counts them', NULL, NULL)::pull_up_club.adoption_step;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt_differences(jsonb) IS 'part of adopt(): rows in which columns disagree that are kept in step or derived from now on';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_differences(jsonb) FROM PUBLIC;
+
 CREATE FUNCTION pull_up_club.plan_adoption(club jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ROW((row_number() OVER (ORDER BY stage, place))::int, object, what, why, risk, statement, undo)::pull_up_club.adoption_step
     FROM (SELECT 0 AS stage, 0 AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_settings(club) AS s
+          UNION ALL
+          SELECT 0, row_number() OVER (), s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_differences(club) AS s
           UNION ALL
           SELECT 1, row_number() OVER (ORDER BY b.place, s.n) AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo
             FROM jsonb_each(club) AS t JOIN pull_up_club.blueprint b ON b.kind = 'table' AND b.name = t.key,
