@@ -291,3 +291,4 @@ SELECT pg_temp.way();
 DROP SCHEMA "old club" CASCADE;
 SELECT count(*) > 0 AS removed FROM pull_up_club.uninstall(keep_data => false);
 DROP SCHEMA auth CASCADE;
+SELECT pull_up_club.set('cooldown_days', '30'), pull_up_club.set('monthly_cap_dollars', '1000');
