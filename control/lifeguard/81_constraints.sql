@@ -183,7 +183,8 @@ DECLARE
 BEGIN
   CASE kind
     WHEN 'check' THEN
-      RETURN NEXT format('FROM %s %s AS c WHERE NOT (%s)', CASE WHEN (SELECT k.connoinherit FROM pg_constraint k WHERE k.oid = rows_that_break.key) THEN 'ONLY' ELSE '' END, relation, condition);
+      -- a condition over the whole row names the table
+      RETURN NEXT format('FROM (SELECT tableoid, ctid, * FROM %s %s WHERE NOT (%s)) AS c', CASE WHEN (SELECT k.connoinherit FROM pg_constraint k WHERE k.oid = rows_that_break.key) THEN 'ONLY' ELSE '' END, relation, condition);
     WHEN 'foreign key' THEN
       RETURN QUERY SELECT lifeguard.orphans_of(k, p.relid) FROM lifeguard.application_keys k, (SELECT relid::oid FROM pg_partition_tree(relation) WHERE isleaf UNION SELECT relation) AS p(relid)
                     WHERE k.key = rows_that_break.key;
