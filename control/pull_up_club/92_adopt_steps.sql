@@ -155,14 +155,28 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.adopt_columns(text, jsonb) IS 'part of adopt(): what a table''s columns need';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_columns(text, jsonb) FROM PUBLIC;
 
--- Who leaves takes no money rows along.
+CREATE FUNCTION pull_up_club.has_orphans(base regclass, column_name name, parent regclass, parent_column name) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer boolean;
+BEGIN
+  EXECUTE format('SELECT EXISTS (SELECT FROM %1$s c WHERE c.%2$I IS NOT NULL AND NOT EXISTS (SELECT FROM %3$s p WHERE p.%4$I = c.%2$I))', base, column_name, parent, parent_column) INTO answer;
+  RETURN answer;
+END $$;
+COMMENT ON FUNCTION pull_up_club.has_orphans(regclass, name, regclass, name) IS 'whether a table has rows whose key points to nothing, whatever its constraint says';
+REVOKE EXECUTE ON FUNCTION pull_up_club.has_orphans(regclass, name, regclass, name) FROM PUBLIC;
+
+-- Who leaves takes no money rows along. A key that rows break could not be made again, so it stays.
 CREATE FUNCTION pull_up_club.adopt_keys(name text, match jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT ROW(NULL, format('%s on %s', quote_ident(k.conname), k.conrelid::regclass), 'keep the money rows', 'they outlive their member; whose they were is emptied',
-             CASE k.confdeltype WHEN 'c' THEN 'who deletes a member deletes them no more' ELSE 'a member who has them can be deleted' END,
-             format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL, DROP CONSTRAINT %I, ADD CONSTRAINT %3$I FOREIGN KEY (%2$I) REFERENCES %4$s (%5$I) ON DELETE SET NULL%6$s',
-                    k.conrelid::regclass, a.attname, k.conname, k.confrelid::regclass, r.attname, CASE WHEN NOT k.convalidated THEN ' NOT VALID' ELSE '' END),
-             format('SELECT pull_up_club.restore_key(%L, %L, %L, %L, %L)', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid), a.attname, a.attnotnull))::pull_up_club.adoption_step
+  SELECT CASE WHEN k.convalidated AND pull_up_club.has_orphans(k.conrelid, a.attname, k.confrelid, r.attname)
+              THEN ROW(NULL, format('%s on %s', quote_ident(k.conname), k.conrelid::regclass), 'look at the orphans', 'its rows point to what is gone, although the constraint says otherwise',
+                       'money rows go on leaving with their member; adopt() again when the orphans are mended', NULL, NULL)::pull_up_club.adoption_step
+              ELSE ROW(NULL, format('%s on %s', quote_ident(k.conname), k.conrelid::regclass), 'keep the money rows', 'they outlive their member; whose they were is emptied',
+                       CASE k.confdeltype WHEN 'c' THEN 'who deletes a member deletes them no more' ELSE 'a member who has them can be deleted' END,
+                       format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL, DROP CONSTRAINT %I, ADD CONSTRAINT %3$I FOREIGN KEY (%2$I) REFERENCES %4$s (%5$I) ON DELETE SET NULL%6$s',
+                              k.conrelid::regclass, a.attname, k.conname, k.confrelid::regclass, r.attname, CASE WHEN NOT k.convalidated THEN ' NOT VALID' ELSE '' END),
+                       format('SELECT pull_up_club.restore_key(%L, %L, %L, %L, %L)', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid), a.attname, a.attnotnull))::pull_up_club.adoption_step END
     FROM pg_constraint k
     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
     JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1]
@@ -181,11 +195,11 @@ DECLARE
   renamed constant text := (SELECT string_agg(format('%s is %s', key, value), ', ' ORDER BY key) FROM jsonb_each_text(match -> 'columns') WHERE key <> value);
 BEGIN
   RETURN QUERY SELECT * FROM pull_up_club.adopt_triggers(name, base, mapping);
+  RETURN QUERY SELECT * FROM pull_up_club.adopt_columns(name, match);   -- none of an adopted table
+  RETURN QUERY SELECT * FROM pull_up_club.adopt_keys(name, match);
   IF match ? 'adopted' THEN
     RETURN;
   END IF;
-  RETURN QUERY SELECT * FROM pull_up_club.adopt_columns(name, match);
-  RETURN QUERY SELECT * FROM pull_up_club.adopt_keys(name, match);
   RETURN NEXT ROW(NULL, name, format('make it a view of %s', base), concat_ws('; ', match ->> 'why', renamed), 'none: reads and writes go through it to the table',
                   format('SELECT pull_up_club.stand_for(%L, %L, %L)', name, base, match -> 'columns'),
                   format('SELECT pull_up_club.stand_for_no_more(%L)', name))::pull_up_club.adoption_step;
