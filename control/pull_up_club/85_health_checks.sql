@@ -161,7 +161,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-    SELECT p.id, p.week_start_date, p.total_amount_dollars, p.spent_dollars, p.remaining_amount_dollars, coalesce(e.earned, 0)
+    SELECT p.id, p.week_start_date, p.total_amount_dollars::int, p.spent_dollars::int, p.remaining_amount_dollars::int, coalesce(e.earned, 0)::bigint
       FROM finance.weekly_pools p
       LEFT JOIN (SELECT weekly_pool_id, sum(earning_amount_dollars) AS earned FROM finance.weekly_earnings GROUP BY 1) AS e ON e.weekly_pool_id = p.id
      WHERE p.spent_dollars <> coalesce(e.earned, 0) OR p.remaining_amount_dollars <> p.total_amount_dollars - coalesce(e.earned, 0) OR p.remaining_amount_dollars < 0
