@@ -9,9 +9,11 @@ CREATE TEMP VIEW figure (place, what, measure, variant, baseline, better, bound,
   (7, 'run_checks(''club'')',                                   'club',         'ours', NULL, NULL, NULL, NULL, 'ms', 0.5),
   (8, 'health()',                                               'health',       'ours', NULL, '≤', 50,   NULL, 'ms', 0.5),
   (9, 'a page in the middle of the ranking',                    'deep',         'ours', NULL, NULL, NULL, NULL, 'ms', 0.5),
-  (10, 'the first page of a gender',                            'gender',       'ours', NULL, NULL, NULL, NULL, 'ms', 0.5),
-  (11, 'the first page of an organization of a thousandth',     'organization', 'ours', NULL, NULL, NULL, NULL, 'ms', 0.5),
-  (12, 'the view''s first page, which ranks everybody',         'view',         'ours', NULL, NULL, NULL, NULL, 'ms', 0.5);
+  (10, 'the first page of a gender',                            'gender',       'ours', NULL, '≤', 5,    NULL, 'ms', 0.5),
+  (11, 'the first page of an organization of a thousandth',     'organization', 'ours', NULL, '≤', 5,    NULL, 'ms', 0.5),
+  (12, 'the same, of one gender',                               'half',         'ours', NULL, '≤', 5,    NULL, 'ms', 0.5),
+  (13, 'the view''s first page, which ranks everybody',         'view',         'ours', NULL, NULL, NULL, NULL, 'ms', 0.5),
+  (14, 'run_checks(), over all rows',                           'nightly',      'ours', NULL, NULL, NULL, NULL, 'ms', 0.5);
 \ir figures.sql
 
 \echo 'Milliseconds of the checks that take most, medians.'

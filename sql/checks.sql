@@ -31,6 +31,9 @@ SELECT monitoring.add_check('x', 'test', 'warning', 'now()', 'd', NULL);
 SELECT monitoring.add_check('x', 'test', 'warning', 'check_faults()', 'd', NULL, '-1 s');
 SELECT monitoring.drop_check('x');
 SELECT monitoring.drop_check(NULL);
+UPDATE monitoring.checks SET function = 'public.check_faults(); x' WHERE name = 'faults';   -- what is no name would end every run
+UPDATE monitoring.checks SET function = 'check_faults' WHERE name = 'faults';
+INSERT INTO monitoring.gauges VALUES ('x', 'x', 'x y');
 
 -- new, still there, gone -----------------------------------------------------------------------------------------------------------
 SELECT * FROM last_run();
@@ -119,6 +122,14 @@ SELECT monitoring.add_check('loops', 'failing', 'warning', 'check_cancels()', 'd
 SELECT * FROM last_run('failing');   -- so does a user's cancel
 RESET lifeguard.check_time_limit;
 SELECT pg_sleep(0);                  -- and nothing of it is left
+-- an error that only looks like a cancel (a remote server's, or raised on purpose) ends its check; a long one is cut
+CREATE FUNCTION check_pretends() RETURNS SETOF monitoring.finding LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = 'canceling statement due to user request' || repeat('.', 100000), DETAIL = repeat('x', 100000);
+END $$;
+SELECT monitoring.add_check('loops', 'failing', 'warning', 'check_pretends()', 'd', 'r'), monitoring.drop_check('reads'), monitoring.drop_check('sleeps'), monitoring.drop_check('takes its time');
+SELECT name, status, length(message), details ->> 'sqlstate' AS sqlstate, length(details ->> 'error') FROM last_run('failing');
+SELECT length(details ->> 'detail'), length(details ->> 'context') FROM monitoring.check_findings WHERE name = 'loops' AND gone_at IS NULL;
 SELECT monitoring.drop_check(name) FROM monitoring.checks WHERE category = 'failing';
 
 CREATE FUNCTION check_within() RETURNS SETOF monitoring.finding LANGUAGE sql AS $$ SELECT name, message, details, NULL FROM monitoring.run_checks() $$;

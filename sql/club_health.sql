@@ -69,6 +69,25 @@ SELECT name, status, without_dates(message) FROM public.found WHERE name = 'club
 SELECT pull_up_club.start_week() IS NOT NULL AS made_by_hand;
 SELECT pull_up_club.set('auto_create_pools', 'true');
 
+-- a week's first day before its jobs: the mark is at the week that ended yesterday, and the first approval makes the pool; a day later no job has come
+BEGIN;
+SET LOCAL session_replication_role = replica;
+ALTER TABLE finance.weekly_pools DROP CONSTRAINT weekly_pools_week, DROP CONSTRAINT weekly_pools_no_overlap;   -- today is any day
+DELETE FROM finance.weekly_pools;
+CREATE FUNCTION public.add_pool(first date, current boolean) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO finance.weekly_pools (week_start_date, week_end_date, total_amount_dollars, remaining_amount_dollars, month_year, is_current)
+  VALUES (first, first + 6, 250, 250, to_char(first, 'YYYY-MM'), current)
+$$;
+SELECT public.add_pool(pull_up_club.local_date(now()) - 7, true);
+SELECT count(*) AS found FROM pull_up_club.check_current_pool();
+SELECT public.add_pool(pull_up_club.local_date(now()), false);
+SELECT count(*) AS found FROM pull_up_club.check_current_pool();
+UPDATE finance.weekly_pools SET week_start_date = week_start_date - 1, week_end_date = week_end_date - 1;
+SELECT without_dates(message) AS message, severity FROM pull_up_club.check_current_pool();
+DELETE FROM finance.weekly_pools WHERE NOT is_current;
+SELECT without_dates(message) AS message, severity FROM pull_up_club.check_current_pool();
+ROLLBACK;
+
 -- an approval that earned nothing, not even $0
 SET session_replication_role = replica;
 INSERT INTO content.submissions (id, user_id, video_url, pull_up_count, actual_pull_up_count, status, approved_at)

@@ -12,7 +12,14 @@ SELECT day, week_start_date, week_end_date, month_year, week_number_in_month FRO
 SELECT count(*) AS pools, count(DISTINCT week_start_date) AS weeks FROM finance.weekly_pools;
 SELECT finance.ensure_pool('2026-11-25') = finance.ensure_pool('2026-11-25') AS made_once;
 SELECT finance.ensure_pool() = finance.ensure_pool(pull_up_club.local_date(now())) AS todays;
-SELECT DISTINCT total_amount_dollars, remaining_amount_dollars, spent_dollars, is_current, is_depleted FROM finance.weekly_pools;
+SELECT DISTINCT total_amount_dollars, remaining_amount_dollars, spent_dollars, is_depleted FROM finance.weekly_pools;
+SELECT pull_up_club.local_date(now()) BETWEEN week_start_date AND week_end_date AS the_first_mark FROM finance.weekly_pools WHERE is_current;
+DELETE FROM finance.weekly_pools WHERE is_current;
+UPDATE finance.weekly_pools SET is_current = true WHERE week_start_date = (SELECT max(week_start_date) FROM finance.weekly_pools);
+SELECT finance.ensure_pool() <> id AS another, is_current AS keeps_its_mark FROM finance.weekly_pools WHERE is_current;
+UPDATE finance.weekly_pools SET is_current = false;
+SELECT finance.ensure_pool('2026-11-23') IS NOT NULL AS there;
+UPDATE finance.weekly_pools SET is_current = false;
 
 -- a new pool takes the setting, an old one keeps what it has
 SELECT pull_up_club.set('pool_dollars', '300');

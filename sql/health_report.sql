@@ -163,9 +163,11 @@ CREATE FUNCTION report.reads() RETURNS SETOF monitoring.gauge LANGUAGE sql AS $$
 CREATE FUNCTION report.writes() RETURNS SETOF monitoring.gauge LANGUAGE plpgsql AS $$ BEGIN DELETE FROM report.secret; RETURN QUERY SELECT 'a', 1.0, 1.0, 'b'; END $$;
 CREATE FUNCTION report.climbs() RETURNS SETOF monitoring.gauge LANGUAGE plpgsql AS $$ BEGIN CREATE ROLE report_climbed; RETURN QUERY SELECT 'a', 1.0, 1.0, 'b'; END $$;
 CREATE FUNCTION report.goes() RETURNS SETOF monitoring.gauge LANGUAGE sql AS $$ SELECT 'a', 1, 1, 'b' $$;
+CREATE FUNCTION report.asserts() RETURNS SETOF monitoring.gauge LANGUAGE plpgsql AS $$ BEGIN ASSERT false; END $$;             -- WHEN OTHERS catches neither
+CREATE FUNCTION report.pretends() RETURNS SETOF monitoring.gauge LANGUAGE plpgsql AS $$ BEGIN RAISE query_canceled; END $$;
 CREATE FUNCTION report.many() RETURNS SETOF monitoring.gauge LANGUAGE sql AS $$ SELECT i::text, i, 100, '%' FROM generate_series(1, 100) AS i $$;
 RESET ROLE;
-SELECT monitoring.add_gauges(name, upper(name), format('report.%I()', name)::regprocedure) FROM unnest('{reads,writes,climbs,goes,many}'::text[]) AS name;
+SELECT monitoring.add_gauges(name, upper(name), format('report.%I()', name)::regprocedure) FROM unnest('{reads,writes,climbs,goes,many,asserts,pretends}'::text[]) AS name;
 DROP FUNCTION report.goes();
 CREATE ROLE report_monitor IN ROLE pg_monitor;
 SET ROLE report_monitor;

@@ -226,11 +226,12 @@ SELECT * FROM lifeguard.out_of_step('step.names');
 SELECT object, message, details FROM lifeguard.check_columns_in_step() ORDER BY object;
 UPDATE step.names SET slug = slug;
 SELECT * FROM lifeguard.out_of_step('step.names');
--- a value that cannot be compared is a finding, not the end of the check
+-- a value that cannot be converted disagrees
 INSERT INTO step.totals (id, total_text) VALUES (2, '8');
 SET session_replication_role = replica;
 UPDATE step.totals SET total_text = 'rubbish' WHERE id = 2;
 RESET session_replication_role;
+SELECT * FROM lifeguard.out_of_step('step.totals');
 SELECT object, message FROM lifeguard.check_columns_in_step() ORDER BY object;
 DELETE FROM step.totals WHERE id = 2;
 
@@ -382,6 +383,10 @@ UPDATE step."Odd ""Table""" SET "$1 %s 'x'" = 1.5;
 UPDATE step."Odd ""Table""" SET "$1 %s 'x'" = 6, "old" = 1;
 SET session_replication_role = replica;
 UPDATE step."Odd ""Table""" SET "$1 %s 'x'" = 7, "new" = 8;
+RESET session_replication_role;
+SELECT * FROM lifeguard.out_of_step('step."Odd ""Table"""');
+SET session_replication_role = replica;
+UPDATE step."Odd ""Table""" SET "$1 %s 'x'" = 'NaN';
 RESET session_replication_role;
 SELECT * FROM lifeguard.out_of_step('step."Odd ""Table"""');
 SELECT rule FROM lifeguard.rules WHERE relation = 'step."Odd ""Table"""'::regclass;

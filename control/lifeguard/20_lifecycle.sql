@@ -185,7 +185,6 @@ DECLARE
   states    text[];
   problem   text;
   before    pg_trigger;
-  broken    record;
 BEGIN
   IF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), 'USAGE') THEN
     RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('must be owner of table %s', relation);
@@ -227,11 +226,10 @@ BEGIN
    WHERE NOT EXISTS (SELECT FROM lifeguard.rules r
                       WHERE r.relation = check_lifecycle.relation AND r.kind = 'transition' AND r.from_state = s.state) ORDER BY 2;
 
-  FOR broken IN EXECUTE format('SELECT %1$I::text AS state, count(*) AS count FROM %2$s WHERE %1$I IS NULL OR %1$I::text <> ALL ($1) GROUP BY 1 ORDER BY 1',
-                               lifecycle ->> 'column', relation) USING states LOOP
-    RETURN QUERY SELECT 'rows in an unknown state', format('%s: %s rows', coalesce(quote_ident(broken.state), 'null'), broken.count),
-                        'mend them with the trigger disabled, or declare the state';
-  END LOOP;
+  -- not a loop over it, which would keep the server from reading the table in parallel
+  RETURN QUERY EXECUTE format('SELECT ''rows in an unknown state'', format(''%%s: %%s rows'', coalesce(quote_ident(state), ''null''), count), ''mend them with the trigger disabled, or declare the state'' '
+                              'FROM (SELECT %1$I::text AS state, count(*) AS count FROM %2$s WHERE %1$I IS NULL OR %1$I::text <> ALL ($1) GROUP BY 1 ORDER BY 1) AS s',
+                              lifecycle ->> 'column', relation) USING states;
 
   RETURN QUERY
   SELECT 'trigger is disabled', t.tgname::text, format('ALTER TABLE %s ENABLE TRIGGER %I', relation, t.tgname)

@@ -122,7 +122,7 @@ BEGIN
   FOR month IN
     SELECT m FROM (SELECT generate_series(present, present + interval '3 months', '1 month')
                    UNION SELECT date_trunc('month', at) FROM ONLY monitoring.audit_log_default) AS months(m)
-     WHERE NOT EXISTS (SELECT FROM lifeguard.audit_partitions() p WHERE p.from_time <= m AND p.to_time >= m + interval '1 month')
+     WHERE NOT EXISTS (SELECT FROM lifeguard.audit_partitions() p WHERE p.from_time < m + interval '1 month' AND p.to_time > m)   -- somebody's own, perhaps of a part of it
      ORDER BY m
   LOOP
     moved := moved + lifeguard.add_audit_partition(month);

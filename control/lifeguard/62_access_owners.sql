@@ -128,10 +128,10 @@ DECLARE
   alias  name;
 BEGIN
   FOR policy IN
-    SELECT p.oid, p.polname, lifeguard.with_identity_marked(concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))) AS text
-      FROM pg_policy p WHERE p.polrelid = relation ORDER BY p.polname
+    SELECT p.oid, p.polname, pass, lifeguard.with_identity_marked(concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))) AS text
+      FROM pg_policy p, generate_series(1, 2) AS pass WHERE p.polrelid = relation ORDER BY pass, p.polname
   LOOP
-    -- a column of its own
+    -- a column of its own, whichever policy says so
     FOR pair IN
       SELECT ARRAY[m[1], m[2]] FROM regexp_matches(policy.text, word || ' = <(user|tenant)>', 'g') AS m
       UNION ALL SELECT ARRAY[m[2], m[1]] FROM regexp_matches(policy.text, '<(user|tenant)> = (?!ANY)' || word, 'g') AS m
@@ -143,12 +143,8 @@ BEGIN
         RETURN;
       END IF;
     END LOOP;
-  END LOOP;
+    CONTINUE WHEN policy.pass = 1;
 
-  FOR policy IN
-    SELECT p.oid, p.polname, lifeguard.with_identity_marked(concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))) AS text
-      FROM pg_policy p WHERE p.polrelid = relation ORDER BY p.polname
-  LOOP
     -- a column of a table that the policy looks into, which a column of its own leads to
     FOR pair IN
       SELECT ARRAY[m[1], m[2]] FROM regexp_matches(policy.text, word || ' = <(user)>', 'g') AS m

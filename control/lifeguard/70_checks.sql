@@ -9,7 +9,7 @@ CREATE TABLE monitoring.checks (
   name        text CONSTRAINT checks_pkey PRIMARY KEY,
   category    text NOT NULL,
   severity    text NOT NULL CHECK (severity IN ('warning', 'critical')),
-  function    text NOT NULL,
+  function    text NOT NULL CHECK (cardinality(parse_ident(function)) = 2),
   description text NOT NULL,
   remedy      text,
   enabled     boolean NOT NULL DEFAULT true,
@@ -156,22 +156,21 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'lifeguard_read_as';
 COMMENT ON FUNCTION lifeguard.read_as(oid, text, text) IS
 'The rows of a query whose only column is a jsonb, read with the rights of a role and under a search_path, past the row security of its own tables. What runs there cannot leave the role; '
 'the query cannot write, but a volatile function in it can, as that role, where the transaction is not read-only and nobody takes it back. '
-'For checks, which run with more rights than the tables'' owners have. Raises what the query raises.';
+'For checks, which run with more rights than the tables'' owners have. Raises what the query raises; 38000 instead of what WHEN OTHERS does not catch (a failed assertion, an error with the SQLSTATE of a cancel), unless the server itself has cancelled.';
 
--- Runs one check and keeps what it found. Findings that it did not look for, because it did not come to its end, stay as they are.
-CREATE FUNCTION lifeguard.keep_check(run bigint, "check" monitoring.checks, OUT status text, OUT message text, OUT details jsonb, OUT remedy text, OUT took interval)
+-- Runs one check and keeps nothing: a row an object that it found, the worst of it, one for a check that did not come to its end, and a last one without an object that says how it ended.
+CREATE FUNCTION lifeguard.report_check("check" monitoring.checks) RETURNS TABLE (object text, severity text, message text, details jsonb, outcome text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  started    constant timestamptz := clock_timestamp();
   called     constant text := ("check").function || '()';
   time_limit constant int := least(ceil(extract(epoch FROM coalesce(("check").time_limit, current_setting('lifeguard.check_time_limit')::interval)) * 1000), 2147483647);
-  gone       bigint := 0;
 BEGIN
+  RETURN QUERY
   WITH ran AS MATERIALIZED (
     SELECT * FROM lifeguard.run_check(coalesce(to_regprocedure(called), 0::regprocedure), time_limit)
   ), ending AS MATERIALIZED (
-    SELECT outcome, details, (details ->> 'found')::bigint - (details ->> 'kept')::bigint AS left_out, message FROM ran WHERE outcome <> 'finding'
+    SELECT outcome, details, message FROM ran WHERE outcome <> 'finding'
   ), found AS MATERIALIZED (
     -- one row an object, the worst of it first
     SELECT DISTINCT ON (f.object) f.object, f.severity, f.details, f.message || CASE WHEN f.more > 0 THEN format(' (and %s more of the same object)', f.more) ELSE '' END AS message
@@ -180,15 +179,35 @@ BEGIN
               FROM ran r, LATERAL (SELECT CASE WHEN r.severity IN ('warning', 'critical') THEN r.severity ELSE ("check").severity END) AS s(severity)
              WHERE r.outcome = 'finding') AS f
      ORDER BY f.object, f.severity, f.message
+  )
+  SELECT f.object, f.severity, f.message, f.details, 'finding' FROM found f
+  UNION ALL
+  SELECT called, ("check").severity,
+         CASE e.outcome WHEN 'failed' THEN format('the check %s failed: %s', ("check").name, left(e.message, 2000))
+                        ELSE format('the check %s ran out of time (%s ms)', ("check").name, time_limit) END,
+         e.details || jsonb_build_object('failed', true, 'remedy', CASE WHEN to_regprocedure(called) IS NULL THEN format('SELECT monitoring.drop_check(%L);', ("check").name) WHEN e.outcome = 'failed' THEN format('SELECT * FROM %s;', called)
+           ELSE format('UPDATE monitoring.checks SET time_limit = %L WHERE name = %L;', make_interval(secs => time_limit / 200.0), ("check").name) END), e.outcome
+    FROM ending e WHERE e.outcome <> 'ended'
+  UNION ALL
+  SELECT NULL, NULL, e.message, e.details, e.outcome FROM ending e;
+END $$;
+COMMENT ON FUNCTION lifeguard.report_check(monitoring.checks) IS
+'Runs one check and returns what it found, a row an object, then one without an object that says how it ended. Keeps nothing. For monitoring.run_checks() and lifeguard.migrate().';
+
+-- Runs one check and keeps what it found. Findings that it did not look for, because it did not come to its end, stay as they are.
+CREATE FUNCTION lifeguard.keep_check(run bigint, "check" monitoring.checks, OUT status text, OUT message text, OUT details jsonb, OUT remedy text, OUT took interval)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  started constant timestamptz := clock_timestamp();
+  gone    bigint := 0;
+BEGIN
+  WITH told AS MATERIALIZED (
+    SELECT * FROM lifeguard.report_check("check")
+  ), ending AS MATERIALIZED (
+    SELECT outcome, details, (details ->> 'found')::bigint - (details ->> 'kept')::bigint AS left_out, message FROM told WHERE object IS NULL
   ), reported AS MATERIALIZED (
-    SELECT * FROM found
-    UNION ALL
-    SELECT called, ("check").severity,
-           e.details || jsonb_build_object('failed', true, 'remedy', CASE WHEN to_regprocedure(called) IS NULL THEN format('SELECT monitoring.drop_check(%L);', ("check").name) WHEN e.outcome = 'failed' THEN format('SELECT * FROM %s;', called)
-             ELSE format('UPDATE monitoring.checks SET time_limit = %L WHERE name = %L;', make_interval(secs => time_limit / 200.0), ("check").name) END),
-           CASE e.outcome WHEN 'failed' THEN format('the check %s failed: %s', ("check").name, left(e.message, 2000))
-                          ELSE format('the check %s ran out of time (%s ms)', ("check").name, time_limit) END
-      FROM ending e WHERE e.outcome <> 'ended'
+    SELECT object, severity, details, message FROM told WHERE object IS NOT NULL
   ), kept AS (
     INSERT INTO monitoring.check_findings AS k (name, object, severity, message, details, first_run, last_run, first_seen_at, last_seen_at)
     SELECT ("check").name, r.object, r.severity, r.message, r.details, run, run, started, started FROM reported r
@@ -217,7 +236,8 @@ COMMENT ON FUNCTION lifeguard.keep_check(bigint, monitoring.checks) IS
 
 CREATE FUNCTION monitoring.run_checks(category text DEFAULT NULL)
 RETURNS TABLE (name text, status text, message text, details jsonb, remedy text, took interval)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  SET random_page_cost = 1.1 SET work_mem = '64MB' SET jit = off AS $$   -- what is looked at every day is in the cache; one run at a time
 #variable_conflict use_column
 DECLARE
   this    bigint;
@@ -274,5 +294,5 @@ COMMENT ON FUNCTION monitoring.run_checks(text) IS
 'For pg_monitor. Raises LG402 (no such category), LG403 (inside of a check), LG204 (a table of results is another role''s), 25006 (read-only).';
 
 REVOKE EXECUTE ON FUNCTION monitoring.add_check(text, text, text, regprocedure, text, text, interval), monitoring.drop_check(text), lifeguard.run_check(oid, int), lifeguard.read_as(oid, text, text),
-                           lifeguard.keep_check(bigint, monitoring.checks), monitoring.run_checks(text) FROM PUBLIC;
+                           lifeguard.report_check(monitoring.checks), lifeguard.keep_check(bigint, monitoring.checks), monitoring.run_checks(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION monitoring.run_checks(text) TO pg_monitor;

@@ -63,7 +63,7 @@ COMMENT ON TYPE monitoring.gauge IS
 CREATE TABLE monitoring.gauges (
   name     text CONSTRAINT gauges_pkey PRIMARY KEY,
   title    text NOT NULL,
-  function text NOT NULL
+  function text NOT NULL CHECK (cardinality(parse_ident(function)) = 2)
 );
 GRANT SELECT ON monitoring.gauges TO pg_monitor;
 SELECT pg_extension_config_dump('monitoring.gauges', '');

@@ -50,16 +50,18 @@ BEGIN
 END $$;
 
 -- A handler of WHEN OTHERS swallows when all it does is to go on: NULL, RETURN, CONTINUE, EXIT, an assignment, a message below WARNING, and nothing of it tells the error.
+-- The first quantifier of the pattern decides for all: a greedy one would take the last END of the function for the handler's.
 CREATE FUNCTION lifeguard.check_swallowing_handlers() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT h.object, format('%s hides every error: WHEN OTHERS THEN%s', h.object, left(h.handler, 200)),
          jsonb_build_object('function', h.object, 'handlers', h.handlers, 'remedy', format('SELECT monitoring.mute(%L, ''why'');   -- if it is meant to; else name the condition, or RAISE, or monitoring.log_error()', h.object)), NULL::text
     FROM (SELECT f.object, count(*) AS handlers, min(regexp_replace(m[1], '\s+', ' ', 'g')) AS handler
             FROM lifeguard.application_functions f,
-                 regexp_matches(lifeguard.code_of(f.source), $pattern$\mwhen\s+(?:[\w\s']+\s+or\s+)?others\s+then\M(.*?)(?=\mend\M|\mwhen\s+\w+\s+then\M)$pattern$, 'gi') AS m
+                 regexp_matches(lifeguard.code_of(f.source), $pattern$\mwhen\s+?(?:[\w\s']+?\s+?or\s+?)??others(?:\s|'x')+?then\M(.*?)(?=\mend\M|\mwhen\s+\w+\s+then\M)$pattern$, 'gi') AS m
            WHERE f.language = 'plpgsql'
              AND NOT EXISTS (SELECT FROM regexp_split_to_table(m[1], ';') AS s(statement)
                               WHERE s.statement !~* $pattern$^\s*('x'\s*)*(|null|continue(\s.*)?|exit(\s.*)?|return(\s.*)?|[\w.]+\s*:?=.*|raise\s+(debug|log|info|notice)\M.*)\s*$$pattern$
+                                 OR s.statement ~* '\mcase\M'   -- its END has cut the handler: what follows is not known
                                  OR s.statement ~* '\m(sqlerrm|sqlstate)\M' AND s.statement !~* '^\s*raise\M'
                                  OR s.statement ~* '^\s*([\w.]+\s*:?=|return\M)[^;]*\w\s*\(' AND s.statement !~* '\m(now|coalesce|jsonb?_build_object|row|array)\s*\(')
            GROUP BY f.object) AS h
@@ -85,7 +87,8 @@ $$;
 CREATE FUNCTION lifeguard.check_disabled_triggers() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.object, format('the trigger %s is disabled', t.object), jsonb_build_object('table', t.relation_name, 'trigger', t.name, 'remedy', format('ALTER TABLE %s ENABLE TRIGGER %I;', t.relation_name, t.name)), NULL::text
-    FROM lifeguard.application_triggers t WHERE t.enabled = 'D'
+    FROM lifeguard.application_triggers t
+   WHERE t.enabled = 'D' AND NOT EXISTS (SELECT FROM lifeguard.disabled_triggers d WHERE d.relation = t.relation AND d.trigger_name = t.name)   -- who remembers means it
   UNION ALL
   SELECT k.object, format('the triggers of the foreign key %s are disabled: it does not hold', k.object),
          jsonb_build_object('table', k.relation::regclass::text, 'constraint', k.name,

@@ -1,11 +1,25 @@
 -- Rows whose columns are out of step: older than the rule, or written while it did not hold.
 
+-- One row at a time, for tables with values that a rule's conversions refuse.
+CREATE FUNCTION lifeguard.differs("row" anyelement, condition text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer boolean;
+BEGIN
+  EXECUTE format('SELECT %s FROM (SELECT ($1).*) AS new', condition) INTO answer USING "row";
+  RETURN answer;
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR feature_not_supported OR raise_exception THEN
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION lifeguard.differs(anyelement, text) IS
+'Does a condition over new hold for a row, or fail for its values? For lifeguard.out_of_step().';
+
 -- The query that counts them, in one scan: an array with an element for each rule, in the rules' order. Whether two values are the same is the type's to say, as
 -- for the rule, whatever the path says: records compare so, and by their bytes where a type says nothing.
-CREATE FUNCTION lifeguard.out_of_step_query(relation regclass) RETURNS text
+CREATE FUNCTION lifeguard.out_of_step_query(relation regclass, carefully boolean) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH rules AS (
-    SELECT 'differs_' || row_number() OVER (ORDER BY r.relation, r.position) AS differs, r.definition ->> 'column' AS name, r.definition ->> 'twin' AS twin,
+    SELECT r.position AS place, format('differs_%s', r.position) AS differs, r.definition ->> 'column' AS name, r.definition ->> 'twin' AS twin,
            coalesce(r.definition ->> 'value', r.definition ->> 'from_twin', format('new.%I', r.definition ->> 'twin')) AS value,
            coalesce(r.definition ->> 'to_twin', format('new.%I', r.definition ->> 'column')) AS twin_value
       FROM lifeguard.rules r
@@ -26,37 +40,50 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                              r.name, r.twin, r.differs, coalesce((SELECT json FROM key), '''{}''::jsonb'),
                              format('%L, new.%I', r.name, r.name)
                              || CASE WHEN r.twin IS NULL THEN '' ELSE format(', %L, new.%I', r.twin, r.twin) END,
-                             (SELECT format(E', ''expected'', CAST((%s\n) AS %s)', s.value, s.type) FROM sides s WHERE s.differs = r.differs AND r.twin IS NULL), r.differs), ', ' ORDER BY r.differs),
+                             (SELECT format(E', ''expected'', CAST((%s\n) AS %s)', s.value, s.type) FROM sides s WHERE s.differs = r.differs AND r.twin IS NULL AND NOT carefully), r.differs), ', ' ORDER BY r.place),
            relation,
-           string_agg((SELECT format('%s AS %I', string_agg(format(E'NOT (ROW(new.%I)::record OPERATOR(pg_catalog.%s) ROW(CAST((%s\n) AS %s))::record)', s.name, s.operator, s.value, s.type), ' OR '), r.differs)
-                         FROM sides s WHERE s.differs = r.differs), ', ' ORDER BY r.differs))
-    FROM rules r HAVING count(*) > 0
+           string_agg(format(CASE WHEN carefully THEN 'lifeguard.differs(new.*, %1$L) AS %2$I' ELSE '%1$s AS %2$I' END, c.condition, r.differs), ', ' ORDER BY r.place))
+    FROM rules r
+    JOIN LATERAL (SELECT string_agg(format(E'NOT (ROW(new.%I)::record OPERATOR(pg_catalog.%s) ROW(CAST((%s\n) AS %s))::record)', s.name, s.operator, s.value, s.type), ' OR ') AS condition
+                    FROM sides s WHERE s.differs = r.differs) AS c ON true
+  HAVING count(*) > 0
 $$;
-COMMENT ON FUNCTION lifeguard.out_of_step_query(regclass) IS
-'The query behind lifeguard.out_of_step(); null for a table without such rules.';
+COMMENT ON FUNCTION lifeguard.out_of_step_query(regclass, boolean) IS
+'The query behind lifeguard.out_of_step(); null for a table without such rules. carefully: a value that cannot be converted is one that disagrees, which takes a statement a row.';
 
 -- Texts in the expressions are read as the rules read them.
 CREATE FUNCTION lifeguard.out_of_step(relation regclass) RETURNS TABLE (column_name name, twin name, rows bigint, example jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO, YMD' SET intervalstyle = postgres SET standard_conforming_strings = on SET transform_null_equals = off AS $$
 DECLARE
-  query constant text := lifeguard.out_of_step_query(relation);
-  found jsonb;
+  carefully boolean;
+  query     text;
+  found     jsonb;
 BEGIN
-  IF query IS NULL THEN
-    RETURN;
-  END IF;
-  IF has_function_privilege('lifeguard.read_as(oid, text, text)', 'EXECUTE') THEN
-    SELECT r INTO found FROM lifeguard.read_as((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), query) AS r;
-  ELSE
-    EXECUTE query INTO found;
-  END IF;
+  FOREACH carefully IN ARRAY '{false,true}'::boolean[] LOOP
+    query := lifeguard.out_of_step_query(relation, carefully);
+    IF query IS NULL THEN
+      RETURN;
+    END IF;
+    BEGIN
+      IF has_function_privilege('lifeguard.read_as(oid, text, text)', 'EXECUTE') THEN
+        SELECT r INTO found FROM lifeguard.read_as((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), query) AS r;
+      ELSE
+        EXECUTE query INTO found;
+      END IF;
+      EXIT;
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR feature_not_supported OR raise_exception THEN
+      IF carefully THEN
+        RAISE;
+      END IF;
+    END;
+  END LOOP;
   RETURN QUERY
     SELECT (f ->> 0)::name, (f ->> 1)::name, (f ->> 2)::bigint, (f ->> 3)::jsonb FROM jsonb_array_elements(found) AS f WHERE (f ->> 2)::bigint > 0;
 END $$;
 COMMENT ON FUNCTION lifeguard.out_of_step(regclass) IS
 'The rows of a table in which columns that are kept in step disagree, or a derived one (twin null) is not what its expression says: for each such rule how many, and one of them: its primary key, the values, and what a derived one is expected to be. '
-'Scans the table once, for a superuser as its owner, past row security, else with the caller''s own rights and those rows that he sees. '
-'Raises 42501 (may not select), and what a conversion raises for a value that cannot be converted.';
+'A value that cannot be converted disagrees. Scans the table once (again, row by row, where there are such values), for a superuser as its owner, past row security, else with the caller''s own rights '
+'and those rows that he sees. Raises 42501 (may not select).';
 
 CREATE FUNCTION lifeguard.check_columns_in_step() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -76,7 +103,7 @@ BEGIN
                                                  ELSE format('SELECT * FROM lifeguard.out_of_step(%L);   -- then write the column that is right', relation::text) END),
                'warning'::text
           FROM lifeguard.out_of_step(relation) AS o;
-    EXCEPTION WHEN OTHERS THEN   -- a value that cannot be converted, say
+    EXCEPTION WHEN OTHERS THEN   -- a rule that does not work, say
       RETURN NEXT ROW(relation, format('the columns of %s cannot be compared: %s', relation, SQLERRM),
                       jsonb_build_object('table', relation::text, 'sqlstate', SQLSTATE, 'error', SQLERRM, 'remedy', format('SELECT * FROM lifeguard.out_of_step(%L);', relation::text)), NULL)::monitoring.finding;
     END;

@@ -76,7 +76,10 @@ $$;
 CREATE FUNCTION lifeguard.check_tables_without_primary_key() RETURNS SETOF monitoring.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.name, format('%s has no primary key: its rows cannot be told apart, nor replicated', t.name),
-         jsonb_build_object('table', t.name, 'remedy', format('ALTER TABLE %s ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;   -- or the columns that it has', t.name)), NULL::text
+         jsonb_build_object('table', t.name, 'remedy', format(
+           CASE WHEN t.kind = 'p' THEN 'ALTER TABLE %s ADD PRIMARY KEY (...);   -- with the columns that it is partitioned by'
+                WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.relation AND a.attname = 'id') THEN 'ALTER TABLE %s ADD PRIMARY KEY (id);   -- or other columns that tell its rows apart'
+                ELSE 'ALTER TABLE %s ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;   -- or the columns that it has' END, t.name)), NULL::text
     FROM lifeguard.application_relations t JOIN pg_class c ON c.oid = t.relation
    WHERE t.kind IN ('r', 'p') AND NOT c.relispartition AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = t.relation AND k.contype = 'p')
 $$;

@@ -87,7 +87,7 @@ CREATE FUNCTION lifeguard.html_findings(content jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(string_agg(format('<h3 class="head-%s">%s</h3>', g ->> 'severity', initcap(g ->> 'severity')) || checks.html, '' ORDER BY n), '')
       || CASE WHEN (content ->> 'left_out')::bigint > 0
-              THEN format('<p class="note">%s not shown here. All of them are in <span class="object">monitoring.check_findings</span>.</p>',
+              THEN format('<p class="note">%s not shown here. Those that are kept are in <span class="object">monitoring.check_findings</span>.</p>',
                           lifeguard.counted((content ->> 'left_out')::bigint, 'more finding')) ELSE '' END
     FROM jsonb_array_elements(content -> 'groups') WITH ORDINALITY AS groups(g, n),
          LATERAL (SELECT string_agg(

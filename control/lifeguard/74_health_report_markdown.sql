@@ -32,7 +32,7 @@ CREATE FUNCTION lifeguard.markdown_findings(content jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(string_agg(format(E'### %s\n\n', initcap(g ->> 'severity')) || checks.markdown, '' ORDER BY n), '')
       || CASE WHEN (content ->> 'left_out')::bigint > 0
-              THEN format(E'%s not shown here. All of them are in `monitoring.check_findings`.\n\n', lifeguard.counted((content ->> 'left_out')::bigint, 'more finding')) ELSE '' END
+              THEN format(E'%s not shown here. Those that are kept are in `monitoring.check_findings`.\n\n', lifeguard.counted((content ->> 'left_out')::bigint, 'more finding')) ELSE '' END
     FROM jsonb_array_elements(content -> 'groups') WITH ORDINALITY AS groups(g, n),
          LATERAL (SELECT string_agg(
                     format(E'#### %s (%s)\n\n', lifeguard.escape_markdown(c ->> 'check'), lifeguard.escape_markdown(c ->> 'category')) || findings.markdown

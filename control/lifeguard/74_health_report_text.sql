@@ -39,7 +39,7 @@ CREATE FUNCTION lifeguard.text_findings(content jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(string_agg(E'\n' || upper(g ->> 'severity') || E'\n' || checks.lines, '' ORDER BY n), '')
       || CASE WHEN (content ->> 'left_out')::bigint > 0
-              THEN format(E'\n%s not shown here. All of them are in monitoring.check_findings.\n', lifeguard.counted((content ->> 'left_out')::bigint, 'more finding')) ELSE '' END
+              THEN format(E'\n%s not shown here. Those that are kept are in monitoring.check_findings.\n', lifeguard.counted((content ->> 'left_out')::bigint, 'more finding')) ELSE '' END
     FROM jsonb_array_elements(content -> 'groups') WITH ORDINALITY AS groups(g, n),
          LATERAL (SELECT string_agg(
                     E'\n' || lifeguard.wrap_text(format('%s (%s)', c ->> 'check', c ->> 'category'), '  ') || findings.lines

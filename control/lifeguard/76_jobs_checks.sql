@@ -9,7 +9,7 @@ BEGIN
     RETURN;
   ELSIF place IS NULL THEN
     RETURN NEXT ('pg_cron', 'this server has not loaded pg_cron: no job runs by itself',
-                 jsonb_build_object('remedy', 'Install pg_cron, put it into shared_preload_libraries, restart; then SELECT * FROM monitoring.schedule_jobs();'), NULL)::monitoring.finding;
+                 jsonb_build_object('remedy', 'Install pg_cron, put it into shared_preload_libraries and restart, then call monitoring.schedule_jobs()'), NULL)::monitoring.finding;
     RETURN;
   ELSIF place = current_database() AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
     RETURN NEXT ('pg_cron', format('the database %I has no extension pg_cron: no job runs by itself', place),
@@ -62,7 +62,7 @@ COMMENT ON FUNCTION lifeguard.check_jobs_failed() IS 'Jobs whose last run failed
 REVOKE EXECUTE ON FUNCTION lifeguard.check_jobs_scheduled(), lifeguard.check_jobs_missed(), lifeguard.check_jobs_failed() FROM PUBLIC;
 
 SELECT monitoring.add_check('jobs_not_scheduled', 'jobs', 'warning', 'lifeguard.check_jobs_scheduled()', 'jobs that nothing starts',
-                            'SELECT * FROM monitoring.schedule_jobs(); and run the statements that it did not run itself. Jobs that are not wanted: monitoring.drop_job(name).');
+                            'SELECT * FROM monitoring.schedule_jobs();   -- and run the statements that it did not run itself; monitoring.drop_job(name) drops what is not wanted');
 SELECT monitoring.add_check('jobs_missed', 'jobs', 'critical', 'lifeguard.check_jobs_missed()', 'jobs that missed two runs or more',
                             'See cron.job_run_details in pg_cron''s database and the server log why; SELECT monitoring.run_job(name) makes up for what was missed.');
 SELECT monitoring.add_check('jobs_failed', 'jobs', 'warning', 'lifeguard.check_jobs_failed()', 'jobs whose last run failed (twice in a row: critical)',

@@ -110,7 +110,7 @@ END $$;
 COMMENT ON FUNCTION monitoring.schedule_jobs(text) IS
 'Makes pg_cron run the jobs of monitoring.job_definitions, and none that were dropped; again whenever definitions changed; twice is once. Schedules are in time_zone (null: as last time, at first pg_cron''s own, which is GMT unless cron.timezone says otherwise). '
 'Returns the statements, a row each, in order: of which job (null: clears away), the schedule in pg_cron''s time zone, the database that pg_cron lives in, and whether it was done. Another database than this one is reached through dblink, where that is installed; '
-'else nothing is done and the statements are to be run there. For superusers, and whom they grant it. Raises LG432 (no pg_cron), LG430 (no such time zone), LG204, 42501 (no rights on pg_cron).';
+'else nothing is done and the statements are to be run there. For superusers, and whom they grant it together with lifeguard.tell_pg_cron() and the rights on the tables. Raises LG432 (no pg_cron), LG430 (no such time zone), LG204, 42501 (no rights on pg_cron).';
 
 CREATE FUNCTION monitoring.unschedule_jobs() RETURNS TABLE (database text, statement text, done boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -133,6 +133,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION monitoring.unschedule_jobs() IS
 'Takes all jobs of this database out of pg_cron; their definitions stay. Returns the statement, the database that it is for, and whether it was done (see schedule_jobs()); no row where there is no pg_cron. '
-'For superusers, and whom they grant it. Raises LG204, 42501.';
+'For superusers, and whom they grant it as schedule_jobs(). Raises LG204, 42501.';
 
 REVOKE EXECUTE ON FUNCTION lifeguard.tell_pg_cron(text[]), monitoring.schedule_jobs(text), monitoring.unschedule_jobs() FROM PUBLIC;

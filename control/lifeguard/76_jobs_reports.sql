@@ -39,8 +39,9 @@ COMMENT ON FUNCTION monitoring.keep_report(interval) IS
 
 REVOKE EXECUTE ON FUNCTION monitoring.keep_report(interval) FROM PUBLIC;
 
+-- The checks come after what mends at two.
 INSERT INTO monitoring.job_definitions (name, schedule, command, description, built_in) VALUES
-  ('checks', '0 2 * * *', 'SET LOCAL lifeguard.check_slice = -1; SELECT monitoring.run_checks()', 'runs the checks, over all rows', true),
+  ('checks', '20 2 * * *', 'SET LOCAL lifeguard.check_slice = -1; SELECT monitoring.run_checks()', 'runs the checks, over all rows', true),
   ('journal retention', '0 3 * * 0', 'SELECT monitoring.prune_errors(''30 days'', ''90 days'')', 'removes resolved errors after 30 days, unresolved ones after 90', true),
   ('weekly report', '0 8 * * 1', 'SELECT monitoring.keep_report()', 'keeps a report in monitoring.reports', true);
 INSERT INTO monitoring.job_definitions (name, schedule, command, description, built_in)

@@ -47,9 +47,12 @@ BEGIN
     RETURN pool;
   END IF;
   SELECT pool_dollars INTO dollars FROM pull_up_club.settings;
+  -- the first mark of all; to move one is the daily job's, which locks pools by week
   INSERT INTO finance.weekly_pools (week_start_date, week_end_date, total_amount_dollars, remaining_amount_dollars,
-                                    month_year, week_number_in_month)
-  VALUES (monday, monday + 6, dollars, dollars, to_char(monday, 'YYYY-MM'), (extract(day FROM monday)::int - 1) / 7 + 1)
+                                    month_year, week_number_in_month, is_current)
+  VALUES (monday, monday + 6, dollars, dollars, to_char(monday, 'YYYY-MM'), (extract(day FROM monday)::int - 1) / 7 + 1,
+          pull_up_club.local_date(now()) BETWEEN monday AND monday + 6
+          AND NOT EXISTS (SELECT FROM finance.weekly_pools WHERE is_current))
   ON CONFLICT DO NOTHING
   RETURNING id INTO pool;
   IF pool IS NULL THEN   -- another session made it in this very moment
@@ -73,7 +76,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION finance.ensure_pool(date) IS
   'the pool of the week that holds the day (default: today in the club''s time zone), made with pool_dollars when '
-  'it is absent; LG102 POOL_MISSING for a day that is none';
+  'it is absent, and marked as current when it holds today and no pool is; LG102 POOL_MISSING for a day that is none';
 REVOKE EXECUTE ON FUNCTION finance.ensure_pool(date) FROM PUBLIC;
 
 CREATE FUNCTION finance.set_pool_total(pool_id uuid, dollars int) RETURNS int

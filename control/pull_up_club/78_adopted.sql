@@ -64,6 +64,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.granted_on_base(text[], regclass, jsonb) IS 'the columns of an adopted table that stand for these canonical ones, with those that are kept in step with them';
 
+CREATE FUNCTION pull_up_club.make_good() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN 'SELECT * FROM pull_up_club.adopt(dry_run => false);' ELSE 'SELECT pull_up_club.install();' END
+$$;
+COMMENT ON FUNCTION pull_up_club.make_good() IS 'the statement that makes what the club lacks, for a finding''s remedy';
+
 CREATE FUNCTION pull_up_club.home_of(kind text, name text, make text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE kind WHEN 'index' THEN (regexp_match(make, ' ON (\S+) '))[1]

@@ -6,10 +6,11 @@
 CREATE FUNCTION pull_up_club.slice(name text, members_a_run int DEFAULT 3000, OUT first uuid, OUT last uuid, OUT known uuid[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  members constant real := (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'auth_management.profiles'::regclass);
-  bounds  constant uuid[] := (SELECT s.histogram_bounds::text::uuid[] FROM pg_stats s WHERE s.schemaname = 'auth_management' AND s.tablename = 'profiles' AND s.attname = 'id');
+  table_  constant pg_class := (SELECT c FROM pg_class c WHERE c.oid = pull_up_club.base_of('auth_management.profiles'));
+  bounds  constant uuid[] := (SELECT s.histogram_bounds::text::uuid[] FROM pg_stats s
+                               WHERE s.schemaname = table_.relnamespace::regnamespace::text AND s.tablename = table_.relname AND s.attname = 'id');
   slices  constant int := CASE WHEN current_setting('lifeguard.check_slice') = '-1' THEN 1
-                               ELSE least(greatest(ceil(members / members_a_run)::int, 1), coalesce(cardinality(bounds) - 1, 1)) END;
+                               ELSE least(greatest(ceil(table_.reltuples / members_a_run)::int, 1), coalesce(cardinality(bounds) - 1, 1)) END;
   turn    constant int := (SELECT coalesce(max(id), 0) FROM monitoring.check_runs) % slices;
 BEGIN
   first := CASE WHEN turn > 0 THEN bounds[turn * (cardinality(bounds) - 1) / slices + 1] ELSE '00000000-0000-0000-0000-000000000000' END;
@@ -24,27 +25,29 @@ REVOKE EXECUTE ON FUNCTION pull_up_club.slice(text, int) FROM PUBLIC;
 -- Names of other kinds of parts are none that to_regclass() could read, and a query may ask in any order.
 CREATE FUNCTION pull_up_club.table_of(kind text, name text) RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN kind IN ('table', 'security') THEN to_regclass(name)
-              WHEN kind IN ('constraint', 'trigger', 'rule', 'policy') THEN to_regclass(split_part(name, ' ON ', 2)) END
+  SELECT CASE WHEN kind IN ('table', 'security') THEN pull_up_club.base_of(name)
+              WHEN kind IN ('constraint', 'trigger', 'rule', 'policy') THEN pull_up_club.base_of(split_part(name, ' ON ', 2)) END
 $$;
-COMMENT ON FUNCTION pull_up_club.table_of(text, text) IS 'the table that a part of the blueprint is, or is on; NULL where it is absent, and for other parts';
+COMMENT ON FUNCTION pull_up_club.table_of(text, text) IS 'the table that a part of the blueprint is, or is on, also where it was adopted; NULL where it is absent, and for other parts';
 
 CREATE FUNCTION pull_up_club.check_triggers() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  club constant jsonb := pull_up_club.adopted();
 BEGIN
   RETURN QUERY
     WITH ruled AS (
       SELECT DISTINCT pull_up_club.table_of(b.kind, b.name) AS relation, split_part(b.name, ' ON ', 2) AS name FROM pull_up_club.blueprint b WHERE b.kind = 'rule'
     ), wanted AS (
-      SELECT r.relation, r.name AS place, t.name FROM ruled r, (VALUES ('lifeguard_before'), ('lifeguard_after')) AS t(name)
+      SELECT r.relation, t.name FROM ruled r, (VALUES ('lifeguard_before'), ('lifeguard_after')) AS t(name)
        WHERE t.name = 'lifeguard_before' OR EXISTS (SELECT FROM pull_up_club.blueprint b WHERE b.kind = 'rule' AND b.name LIKE 'action %' AND b.name LIKE '% ON ' || r.name)
       UNION ALL
-      SELECT pull_up_club.table_of(b.kind, b.name), split_part(b.name, ' ON ', 2), split_part(b.name, ' ON ', 1) FROM pull_up_club.blueprint b WHERE b.kind = 'trigger'
+      SELECT pull_up_club.table_of(b.kind, b.name), split_part(b.name, ' ON ', 1) FROM pull_up_club.blueprint b WHERE b.kind = 'trigger'
     )
-    SELECT format('%s on %s', w.name, w.place),
-           format(CASE WHEN t.tgname IS NULL THEN 'the trigger %s on %s is missing' ELSE 'the trigger %s on %s is disabled' END, w.name, w.place),
-           jsonb_build_object('table', w.place, 'trigger', w.name, 'state', CASE WHEN t.tgname IS NULL THEN 'missing' ELSE 'disabled' END, 'remedy',
-             CASE WHEN t.tgname IS NULL THEN 'SELECT pull_up_club.install();' ELSE format('ALTER TABLE %s ENABLE TRIGGER %I;', w.place, w.name) END), NULL::text
+    SELECT format('%s on %s', w.name, w.relation),
+           format(CASE WHEN t.tgname IS NULL THEN 'the trigger %s on %s is missing' ELSE 'the trigger %s on %s is disabled' END, w.name, w.relation),
+           jsonb_build_object('table', w.relation::text, 'trigger', w.name, 'state', CASE WHEN t.tgname IS NULL THEN 'missing' ELSE 'disabled' END, 'remedy',
+             CASE WHEN t.tgname IS NULL THEN pull_up_club.make_good() ELSE format('ALTER TABLE %s ENABLE TRIGGER %I;', w.relation, w.name) END), NULL::text
       FROM wanted w LEFT JOIN pg_trigger t ON t.tgrelid = w.relation AND t.tgname = w.name
      WHERE w.relation IS NOT NULL AND (t.tgname IS NULL OR t.tgenabled IN ('D', 'R'));
 
@@ -54,10 +57,10 @@ BEGIN
       UNION ALL
       SELECT r.relation, format('guard %s -> %s: %s', coalesce(r.from_state, 'any'), r.to_state, r.message) FROM lifeguard.rules r WHERE r.message IS NOT NULL
     )
-    SELECT b.name, format('the rule %s is missing', b.name), jsonb_build_object('rule', b.name, 'remedy', 'SELECT pull_up_club.install();'), NULL::text
+    SELECT b.name, format('the rule %s is missing', b.name), jsonb_build_object('rule', b.name, 'remedy', pull_up_club.make_good()), NULL::text
       FROM pull_up_club.blueprint b
      WHERE b.kind = 'rule' AND pull_up_club.table_of(b.kind, b.name) IS NOT NULL
-       AND NOT EXISTS (SELECT FROM declared d WHERE d.relation = pull_up_club.table_of(b.kind, b.name) AND d.rule = split_part(b.name, ' ON ', 1))
+       AND NOT EXISTS (SELECT FROM declared d WHERE d.relation = pull_up_club.table_of(b.kind, b.name) AND d.rule = pull_up_club.rule_on_base(b.name, club))
      ORDER BY b.place;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_triggers() IS 'check: triggers of the club that are missing or disabled, and rules that nobody declares any more';
@@ -76,8 +79,14 @@ BEGIN
            jsonb_build_object('kind', 'constraint', 'table', b.name, 'name', wanted[1]), NULL::text
       FROM pull_up_club.blueprint b, regexp_matches(b.make, '^  CONSTRAINT ([a-z_]+) ', 'gn') AS wanted
      WHERE b.kind = 'table' AND pull_up_club.table_of(b.kind, b.name) IS NOT NULL AND b.name <> 'auth.users'
+       AND NOT EXISTS (SELECT FROM pull_up_club.adopted_tables a WHERE a.name = b.name)
        AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = pull_up_club.table_of(b.kind, b.name) AND c.conname = wanted[1])
-     ORDER BY b.place, 1;
+    UNION ALL   -- an adopted table's were introduced
+    SELECT 'constraint ' || a.object, format('the constraint %s is missing', a.object), jsonb_build_object('kind', 'constraint', 'name', a.object, 'remedy', a.statement || ';'), NULL
+      FROM pull_up_club.adoption a
+     WHERE a.what = 'introduce the constraint'
+       AND NOT EXISTS (SELECT FROM lifeguard.introduced_constraints i WHERE a.object = format('%s on %s', i.constraint_name, i.relation))
+     ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_objects() IS 'check: tables, constraints, indexes, views and functions of the club that are gone';
 
@@ -135,6 +144,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_states() IS 'check: submissions and payout requests in states that there are not, or that lack what their state asks for';
 
+-- The mark is moved by jobs, of which one comes within a day: until then it may be at a week that ended yesterday.
 CREATE FUNCTION pull_up_club.check_current_pool() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -142,8 +152,9 @@ DECLARE
   monday constant date := today - (extract(isodow FROM today)::int - 1);
   makes  constant boolean := (SELECT auto_create_pools FROM pull_up_club.settings);
   pools  constant int := (SELECT count(*) FROM finance.weekly_pools p WHERE today BETWEEN p.week_start_date AND p.week_end_date);
+  moves  constant boolean := EXISTS (SELECT FROM finance.weekly_pools p WHERE p.is_current AND p.week_end_date = today - 1);
 BEGIN
-  IF pools = 0 THEN
+  IF pools = 0 AND NOT (moves AND makes) THEN
     RETURN NEXT ROW(format('week of %s', to_char(monday, 'YYYY-MM-DD')),
       format('no pool holds today, %s', to_char(today, 'YYYY-MM-DD')) || CASE WHEN makes THEN '; the first approval will make one' ELSE ', and none is made by itself' END,
       jsonb_build_object('day', today, 'pools', 0, 'remedy', 'SELECT monitoring.update_current_pool();'), CASE WHEN makes THEN 'warning' END)::monitoring.finding;
@@ -155,16 +166,16 @@ BEGIN
     SELECT format('pool of %s', to_char(p.week_start_date, 'YYYY-MM-DD')),
            format('the pool of %s to %s is marked as current, and today is %s', to_char(p.week_start_date, 'YYYY-MM-DD'), to_char(p.week_end_date, 'YYYY-MM-DD'), to_char(today, 'YYYY-MM-DD')),
            jsonb_build_object('pool', p.id, 'week_start_date', p.week_start_date, 'day', today), NULL::text
-      FROM finance.weekly_pools p WHERE p.is_current AND today NOT BETWEEN p.week_start_date AND p.week_end_date
+      FROM finance.weekly_pools p WHERE p.is_current AND today NOT BETWEEN p.week_start_date AND p.week_end_date + 1
     UNION ALL
     SELECT format('pool of %s', to_char(p.week_start_date, 'YYYY-MM-DD')), 'the pool of this week is not marked as current', jsonb_build_object('pool', p.id, 'day', today), 'warning'
-      FROM finance.weekly_pools p WHERE NOT p.is_current AND today BETWEEN p.week_start_date AND p.week_end_date
+      FROM finance.weekly_pools p WHERE NOT p.is_current AND NOT moves AND today BETWEEN p.week_start_date AND p.week_end_date
     UNION ALL
     SELECT 'overlapping weeks', format('the pools of %s and %s share days', to_char(p.week_start_date, 'YYYY-MM-DD'), to_char(o.week_start_date, 'YYYY-MM-DD')),
            jsonb_build_object('pool', p.id, 'other', o.id, 'remedy', 'An approval takes one of them. Keep the one with earnings, and add the constraint weekly_pools_no_overlap again.'), NULL
       FROM finance.weekly_pools p JOIN finance.weekly_pools o ON (o.week_start_date, o.id) > (p.week_start_date, p.id) AND o.week_start_date <= p.week_end_date;
 END $$;
-COMMENT ON FUNCTION pull_up_club.check_current_pool() IS 'check: exactly one pool for today in the club''s time zone, it alone marked as current, and no two for a day';
+COMMENT ON FUNCTION pull_up_club.check_current_pool() IS 'check: exactly one pool for today in the club''s time zone, it alone marked as current (on a week''s first day perhaps the last week''s), and no two for a day';
 
 CREATE FUNCTION pull_up_club.wrong_pools() RETURNS TABLE (pool_id uuid, week_start_date date, total int, spent int, remaining int, earned bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -173,7 +184,7 @@ BEGIN
   RETURN QUERY
     SELECT p.id, p.week_start_date, p.total_amount_dollars::int, p.spent_dollars::int, p.remaining_amount_dollars::int, coalesce(e.earned, 0)::bigint
       FROM finance.weekly_pools p
-      LEFT JOIN (SELECT weekly_pool_id, sum(earning_amount_dollars) AS earned FROM finance.weekly_earnings GROUP BY 1) AS e ON e.weekly_pool_id = p.id
+      LEFT JOIN (SELECT weekly_pool_id, sum(earning_amount_dollars) AS earned FROM finance.weekly_earnings WHERE earning_amount_dollars <> 0 GROUP BY 1) AS e ON e.weekly_pool_id = p.id
      WHERE p.spent_dollars <> coalesce(e.earned, 0) OR p.remaining_amount_dollars <> p.total_amount_dollars - coalesce(e.earned, 0) OR p.remaining_amount_dollars < 0
      ORDER BY p.week_start_date, p.id;
 END $$;
@@ -200,8 +211,14 @@ BEGIN
     SELECT 'submission ' || s.id, format('submission %s was approved on %s, and its %s pull-ups earned nothing, not even 0 dollars', s.id,
                                          to_char(pull_up_club.local_date(s.approved_at), 'YYYY-MM-DD'), s.actual_pull_up_count),
            jsonb_build_object('submission', s.id, 'member', s.user_id, 'approved_at', s.approved_at, 'remedy',
-             format('SELECT finance.process_submission_earnings(%L, %L, %s);', s.id, s.user_id, s.actual_pull_up_count)), NULL::text
+             format(CASE WHEN counted.already THEN 'SELECT * FROM finance.weekly_earnings WHERE user_id = %2$L AND month_year = %4$L;   -- the month has counted it: its row was lost or changed. '
+                                                   'Bring it back as it was: process_submission_earnings() would pay once more'
+                         ELSE 'SELECT finance.process_submission_earnings(%1$L, %2$L, %3$s);' END, s.id, s.user_id, s.actual_pull_up_count, pull_up_club.month_of(s.approved_at))), NULL::text
       FROM content.submissions s
+      -- as many as were approved: this one is among them
+      CROSS JOIN LATERAL (SELECT coalesce((SELECT u.total_submissions FROM finance.user_earnings u WHERE u.user_id = s.user_id AND u.month_year = pull_up_club.month_of(s.approved_at)), 0)
+                                 >= (SELECT count(*) FROM content.submissions a WHERE a.user_id = s.user_id AND a.status = 'approved'
+                                                                                AND pull_up_club.month_of(a.approved_at) = pull_up_club.month_of(s.approved_at))) AS counted(already)
      WHERE (s.user_id BETWEEN part.first AND part.last OR s.user_id = ANY (part.known))
        AND s.status = 'approved' AND s.approved_at >= now() - interval '30 days' AND NOT EXISTS (SELECT FROM finance.weekly_earnings e WHERE e.submission_id = s.id);
 END $$;
@@ -274,7 +291,7 @@ BEGIN
                                                                      coalesce(m.month_year, e.month), coalesce(e.dollars, 0), coalesce(m.spent_dollars, 0)),
            jsonb_build_object('month', coalesce(m.month_year, e.month), 'earned', coalesce(e.dollars, 0), 'monthly_totals', m.spent_dollars), NULL::text
       FROM finance.monthly_totals m
-      FULL JOIN (SELECT month_year AS month, sum(earning_amount_dollars) AS dollars FROM finance.weekly_earnings GROUP BY 1) AS e ON e.month = m.month_year
+      FULL JOIN (SELECT month_year AS month, sum(earning_amount_dollars) AS dollars FROM finance.weekly_earnings WHERE earning_amount_dollars <> 0 GROUP BY 1) AS e ON e.month = m.month_year
      WHERE coalesce(e.dollars, 0) <> coalesce(m.spent_dollars, 0);
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_months() IS
@@ -292,7 +309,7 @@ BEGIN
                     'AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = e.user_id AND g.month_year = e.month_year);', u.month_year)), NULL::text
       FROM finance.user_earnings u
      WHERE u.month_year = ANY (months) AND u.user_id IS NOT NULL AND u.total_submissions > 0
-       AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = u.user_id AND g.month_year = u.month_year)
+       AND NOT EXISTS (SELECT FROM content.monthly_graphics g WHERE g.user_id = u.user_id AND g.month_year = u.month_year AND g.month_year = ANY (months))
      GROUP BY u.month_year;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_graphics() IS 'check: members who have earnings of this or the last month and no monthly graphic';

@@ -16,7 +16,7 @@ BEGIN
        AND (d.gender = 'Any' OR s.gender IS NULL OR s.gender = p.gender)   -- who says otherwise of himself since then gets that one's badges by his next approval
      WHERE (b.user_id BETWEEN part.first AND part.last OR b.user_id = ANY (part.known))
        AND NOT EXISTS (SELECT FROM content.user_badges u WHERE u.user_id = b.user_id AND u.badge_id = d.id)
-     GROUP BY s.id;
+     GROUP BY s.id, s.user_id, s.actual_pull_up_count;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_badges() IS 'check: members who lack badges that their best approved submission reached';
 REVOKE EXECUTE ON FUNCTION pull_up_club.check_badges() FROM PUBLIC;

@@ -9,6 +9,7 @@ CREATE TYPE pull_up_club.found_column AS (
   other       text,                -- converted: the column that it is made of, and kept in step with
   from_base   text,                -- converted and twin: how one is made of the other, as expressions over new
   to_base     text,
+  differs     bigint,              -- twin: rows in which it says something else
   problem     text                 -- why it cannot be adopted so
 );
 
@@ -115,45 +116,46 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.fits(oid, regtype) IS 'how a column of one type serves as the club''s of another: direct, convert, or NULL for not at all';
 
--- Expressions over new that make the canonical column of the other and the other way round. A week's end may be its last day or the
--- moment after it: `after` is for the latter.
-CREATE FUNCTION pull_up_club.conversion(base_type regtype, wanted regtype, base_column text, column_name text, after boolean, OUT from_base text, OUT to_base text)
+-- Expressions over new that make the canonical column of the other and the other way round. A day may be stored as a moment of it, or
+-- after it: `shift` is how long after its beginning.
+CREATE FUNCTION pull_up_club.conversion(base_type regtype, wanted regtype, base_column text, column_name text, shift interval, OUT from_base text, OUT to_base text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  zone constant text := quote_literal((SELECT time_zone FROM pull_up_club.settings));
-  b    constant text := 'new.' || quote_ident(base_column);
-  c    constant text := 'new.' || quote_ident(column_name);
+  zone  constant text := quote_literal((SELECT time_zone FROM pull_up_club.settings));
+  b     constant text := 'new.' || quote_ident(base_column);
+  c     constant text := 'new.' || quote_ident(column_name);
+  local constant text := CASE base_type WHEN 'timestamptz'::regtype THEN format('(%s AT TIME ZONE %s)', b, zone) ELSE b END;
+  day   constant text := CASE WHEN shift = interval '0' THEN format('%s::timestamp', c) ELSE format('(%s::timestamp + interval %L)', c, shift) END;
 BEGIN
-  from_base := CASE
-    WHEN wanted = 'date'::regtype AND base_type = 'timestamptz'::regtype THEN format(CASE WHEN after THEN '((%s AT TIME ZONE %s)::date - 1)' ELSE '(%s AT TIME ZONE %s)::date' END, b, zone)
-    WHEN wanted = 'date'::regtype AND after THEN format('(%s::date - 1)', b)
-    WHEN wanted = 'date'::regtype THEN format('%s::date', b)
-    WHEN wanted = 'timestamptz'::regtype AND base_type = 'timestamp'::regtype THEN format('%s AT TIME ZONE %s', b, zone)
-    WHEN wanted = 'timestamptz'::regtype THEN format('%s::timestamp AT TIME ZONE %s', b, zone)
-    ELSE format('%s::%s', b, wanted) END;
-  to_base := CASE
-    WHEN wanted = 'date'::regtype AND base_type = 'timestamptz'::regtype THEN format(CASE WHEN after THEN '(%s + 1)::timestamp AT TIME ZONE %s' ELSE '%s::timestamp AT TIME ZONE %s' END, c, zone)
-    WHEN wanted = 'date'::regtype THEN format(CASE WHEN after THEN '(%s + 1)::timestamp' ELSE '%s::timestamp' END, c)
-    WHEN wanted = 'timestamptz'::regtype AND base_type = 'timestamp'::regtype THEN format('%s AT TIME ZONE %s', c, zone)
-    WHEN wanted = 'timestamptz'::regtype THEN format('(%s AT TIME ZONE %s)::date', c, zone)
-    ELSE format('%s::%s', c, base_type) END;
-END $$;
-COMMENT ON FUNCTION pull_up_club.conversion(regtype, regtype, text, text, boolean) IS 'the expressions by which adopt() keeps a column and one of another type in step';
-
--- Whether weeks end with the moment after them: the next Monday at 0:00 of a week that began at 0:00.
-CREATE FUNCTION pull_up_club.ends_after(base regclass, start_column text, end_column text) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  answer boolean;
-BEGIN
-  IF start_column IS NULL OR pull_up_club.type_of(base, start_column) = 'date'::regtype THEN
-    RETURN false;
+  IF wanted = 'date'::regtype THEN
+    from_base := CASE WHEN shift = interval '0' THEN format('%s::date', local) ELSE format('(%s - interval %L)::date', local, shift) END;
+    to_base := CASE base_type WHEN 'timestamptz'::regtype THEN format('%s AT TIME ZONE %s', day, zone) ELSE day END;
+  ELSIF wanted = 'timestamptz'::regtype THEN
+    from_base := CASE base_type WHEN 'timestamp'::regtype THEN format('%s AT TIME ZONE %s', b, zone) ELSE format('%s::timestamp AT TIME ZONE %s', b, zone) END;
+    to_base := CASE base_type WHEN 'timestamp'::regtype THEN format('%s AT TIME ZONE %s', c, zone) ELSE format('(%s AT TIME ZONE %s)::date', c, zone) END;
+  ELSE
+    from_base := format('%s::%s', b, wanted);
+    to_base := format('%s::%s', c, base_type);
   END IF;
-  EXECUTE format('SELECT coalesce(bool_and(%I - %I >= interval ''7 days''), false) FROM %s', end_column, start_column, base) INTO answer;
-  RETURN answer;
 END $$;
-COMMENT ON FUNCTION pull_up_club.ends_after(regclass, text, text) IS 'whether a table''s weeks are stored with the moment after their last day as their end';
-REVOKE EXECUTE ON FUNCTION pull_up_club.ends_after(regclass, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pull_up_club.conversion(regtype, regtype, text, text, interval) IS 'the expressions by which adopt() keeps a column and one of another type in step';
+
+-- A week that ends with its last second or with the next Monday ends with its Sunday; what all rows have in common is kept.
+CREATE FUNCTION pull_up_club.day_shift(base regclass, column_name text, start_column text) RETURNS interval
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  zone  constant text := (SELECT time_zone FROM pull_up_club.settings);
+  local constant text := CASE pull_up_club.type_of(base, column_name) WHEN 'timestamptz'::regtype THEN format('%I AT TIME ZONE %L', column_name, zone) ELSE quote_ident(column_name) END;
+  shift interval := interval '0';
+BEGIN
+  EXECUTE format('SELECT CASE WHEN count(DISTINCT (%1$s)::time) = 1 THEN min((%1$s)::time)::interval ELSE interval ''0'' END FROM %2$s WHERE %3$I IS NOT NULL', local, base, column_name) INTO shift;
+  IF start_column <> column_name AND pull_up_club.type_of(base, start_column) <> 'date'::regtype THEN
+    EXECUTE format('SELECT CASE WHEN bool_and(%I - %I >= interval ''7 days'') THEN $1 + interval ''1 day'' ELSE $1 END FROM %s', column_name, start_column, base) INTO shift USING shift;
+  END IF;
+  RETURN shift;
+END $$;
+COMMENT ON FUNCTION pull_up_club.day_shift(regclass, text, text) IS 'how long after the beginning of its day a table''s column has the moment that stands for the day, in all rows; 0 when they differ';
+REVOKE EXECUTE ON FUNCTION pull_up_club.day_shift(regclass, text, text) FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.count_differences(base regclass, first text, second text, OUT rows bigint, OUT example text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -223,7 +225,8 @@ BEGIN
         column_.base_column := CASE WHEN chosen = wanted.column_name THEN format('%s_as_%s', wanted.column_name, (SELECT t.typname FROM pg_type t WHERE t.oid = wanted.type)) ELSE wanted.column_name END;
         column_.why := format('%s is %s, of type %s', wanted.column_name, chosen, type_);
         SELECT c.from_base, c.to_base INTO column_.from_base, column_.to_base
-          FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column, wanted.column_name = 'week_end_date' AND pull_up_club.ends_after(base, begins, chosen)) AS c;
+          FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column,
+                                       CASE wanted.type WHEN 'date'::regtype THEN pull_up_club.day_shift(base, chosen, coalesce(begins, chosen)) ELSE interval '0' END) AS c;
       ELSE
         column_.problem := format('%s is of type %s, and %s is a %s', chosen, type_, wanted.column_name, wanted.type);
     END CASE;
@@ -234,7 +237,8 @@ BEGIN
       type_ := pull_up_club.type_of(base, chosen);
       taken := taken || chosen;
       other := NULL;
-      SELECT c.* INTO other FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column, false) AS c;
+      SELECT c.* INTO other FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column,
+                                                                 CASE WHEN wanted.type = 'date'::regtype AND pull_up_club.fits(type_, wanted.type) = 'convert' THEN pull_up_club.day_shift(base, chosen, coalesce(begins, chosen)) ELSE interval '0' END) AS c;
       SELECT d.* INTO off FROM pull_up_club.count_differences(base,
         CASE WHEN column_.how = 'converted' THEN replace(column_.from_base, 'new.', '') ELSE quote_ident(column_.base_column) END,
         CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN replace(other.from_base, 'new.', '') ELSE quote_ident(chosen) END) AS d;
@@ -243,7 +247,7 @@ BEGIN
                            ELSE format('should say the same as %s, and differs in %s rows, for example %s', column_.base_column, off.rows, off.example) END, NULL,
                       CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN other.from_base END,
                       CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN other.to_base END,
-                      CASE WHEN off.rows > 0 AND named IS NULL THEN format('%s and %s disagree in %s rows: which one is right?', column_.base_column, chosen, off.rows) END)::pull_up_club.found_column;
+                      off.rows, CASE WHEN off.rows > 0 AND named IS NULL THEN format('%s and %s disagree in %s rows: which one is right?', column_.base_column, chosen, off.rows) END)::pull_up_club.found_column;
     END LOOP;
   END LOOP;
 END $$;

@@ -7,7 +7,7 @@ DECLARE
   lacks text[];
 BEGIN
   IF NOT EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN
-    RAISE EXCEPTION USING ERRCODE = 'LG127',
+    RAISE EXCEPTION USING ERRCODE = 'LG130',
       MESSAGE = format('NOT_ADOPTED: %s() is for a club that adopt() has taken in, and none is', caller),
       DETAIL = jsonb_build_object('function', caller),
       HINT = 'SELECT * FROM pull_up_club.adopt(); shows what adopting would do. A club that install() made has all of it already.';
@@ -20,7 +20,7 @@ BEGIN
       HINT = 'Call it as the role that adopted the club, or as a superuser.';
   END IF;
 END $$;
-COMMENT ON FUNCTION pull_up_club.require_adopted(text) IS 'part of what follows on adopt(): LG127 NOT_ADOPTED, or LG108 NOT_PERMITTED for who does not own the tables';
+COMMENT ON FUNCTION pull_up_club.require_adopted(text) IS 'part of what follows on adopt(): LG130 NOT_ADOPTED, or LG108 NOT_PERMITTED for who does not own the tables';
 
 -- Steps that follow on adopt()'s are done, kept and taken back alike.
 CREATE FUNCTION pull_up_club.do_steps(part text, steps pull_up_club.adoption_step[]) RETURNS void
@@ -289,8 +289,8 @@ BEGIN
     after := pull_up_club.measure_access(bases);
     privileges := privileges || pull_up_club.measure_privileges(bases);
     finished := true;
-    RAISE EXCEPTION USING ERRCODE = 'LG127', MESSAGE = 'taken back';
-  EXCEPTION WHEN SQLSTATE 'LG127' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG130', MESSAGE = 'taken back';
+  EXCEPTION WHEN SQLSTATE 'LG130' THEN
     IF NOT finished THEN
       RAISE;
     END IF;
@@ -334,7 +334,7 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.replace_policies(boolean) IS
   'what giving an adopted club''s tables the club''s policies and grants would change: a row for each cell of the access matrix that differs (persona NULL: a right to columns), then a row for each '
   'statement (change: what it does); it is really done, measured, and taken back. dry_run => false does it and returns the statements; a second time nothing is left to do. '
-  'LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG127 NOT_ADOPTED; the dry run also those of monitoring.test_rls_policies()';
+  'LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG130 NOT_ADOPTED; the dry run also those of monitoring.test_rls_policies()';
 
 CREATE FUNCTION pull_up_club.restore_policies() RETURNS TABLE (step int, object text, what text, statement text)
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM pull_up_club.take_back('policies', 'restore_policies') $$;

@@ -289,7 +289,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.move_to_schemas(boolean) IS
   'what would be done to move an adopted club''s tables to their canonical names, with views under the old ones for old clients: (step, object, what, why, risk, statement); no row is copied. '
-  'dry_run => false does it, all or nothing, and says each step; a second time nothing is left to do. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG127 NOT_ADOPTED, LG128 CANNOT_MOVE';
+  'dry_run => false does it, all or nothing, and says each step; a second time nothing is left to do. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG130 NOT_ADOPTED, LG128 CANNOT_MOVE';
 
 CREATE FUNCTION pull_up_club.move_back() RETURNS TABLE (step int, object text, what text, statement text)
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM pull_up_club.take_back('move', 'move_back') $$;

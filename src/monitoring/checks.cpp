@@ -155,9 +155,15 @@ ErrorData *try_out(Trial *trial, int limit, bool *was_over) {
     CurrentResourceOwner = owner;
 
     ErrorData *caught = error;
-    if (caught != nullptr && caught->sqlerrcode == ERRCODE_QUERY_CANCELED && !is_our_cancel(*caught, *was_over))
+    if (caught != nullptr && is_cancel(*caught) && !is_our_cancel(*caught, *was_over))
         ReThrowError(caught);
     return caught;
+}
+
+// A text of an error, cut: a check may raise megabytes.
+const char *cut(const char *text) {
+    const int size = static_cast<int>(strlen(text));
+    return size <= longest_message ? text : psprintf("%.*s...", pg_mbcliplen(text, size, longest_message), text);
 }
 
 // The last row: how it ended.
@@ -169,12 +175,12 @@ void put_end(Trial *trial, const ErrorData *error, bool was_over) {
         detail.add_json("kept", psprintf(INT64_FORMAT, trial->kept));
     } else {
         if (!is_our_cancel(*error, was_over))
-            message = error->message != nullptr ? error->message : "";
+            message = error->message != nullptr ? cut(error->message) : "";
         detail.add("sqlstate", unpack_sql_state(error->sqlerrcode));
         if (error->detail != nullptr)
-            detail.add("detail", error->detail);
+            detail.add("detail", cut(error->detail));
         if (error->context != nullptr)
-            detail.add("context", error->context);
+            detail.add("context", cut(error->context));
     }
     const Datum values[columns - 1] = {0, message == nullptr ? 0 : CStringGetTextDatum(message),
                                        DirectFunctionCall1(jsonb_in, CStringGetDatum(detail.text())), 0};

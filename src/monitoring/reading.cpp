@@ -1,5 +1,40 @@
 // lifeguard.read_as(): one query with the rights of somebody else.
 #include "pg/owner.hpp"
+#include "monitoring/time_limit.hpp"
+
+namespace lifeguard::monitoring {
+
+namespace {
+
+// Reads the rows of a query into the result.
+void read(const char *query, ReturnSetInfo *result) {
+    SPI_connect();
+    const int done = SPI_execute(psprintf("SELECT r.row::pg_catalog.jsonb FROM (%s) AS r(row)", query), true, 0);
+    if (done != SPI_OK_SELECT)
+        elog(ERROR, "read_as: %s", SPI_result_code_string(done));
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        bool nulls[1];
+        Datum values[1] = {SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &nulls[0])};
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    SPI_finish();
+}
+
+// Raises the error again. Who reads for others catches OTHERS: what that leaves out, a failed assertion and an error
+// that only looks like a cancel, would be in the hands of whoever owns what is read.
+[[noreturn]] void raise_catchable(MemoryContext home) {
+    MemoryContextSwitchTo(home);
+    ErrorData *error = CopyErrorData();
+    if (error->sqlerrcode == ERRCODE_ASSERT_FAILURE ||
+        (error->sqlerrcode == ERRCODE_QUERY_CANCELED && !is_cancel(*error)))
+        error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+    FlushErrorState();
+    ReThrowError(error);
+}
+
+} // namespace
+
+} // namespace lifeguard::monitoring
 
 using namespace lifeguard;
 
@@ -15,16 +50,12 @@ LG_FUNCTION(lifeguard_read_as) {
     (void)set_config_option("search_path", text_to_cstring(PG_GETARG_TEXT_PP(2)), PGC_USERSET, PGC_S_SESSION,
                             GUC_ACTION_SAVE, true, 0, false);
     const pg::Caller caller = pg::enter_owner(PG_GETARG_OID(0), SECURITY_RESTRICTED_OPERATION);
-    SPI_connect();
-    const int done = SPI_execute(psprintf("SELECT r.row::pg_catalog.jsonb FROM (%s) AS r(row)", query), true, 0);
-    if (done != SPI_OK_SELECT)
-        elog(ERROR, "read_as: %s", SPI_result_code_string(done));
-    for (uint64 i = 0; i < SPI_processed; i++) {
-        bool nulls[1];
-        Datum values[1] = {SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &nulls[0])};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    SPI_finish();
+    const MemoryContext home = CurrentMemoryContext;
+    PG_TRY();
+    { monitoring::read(query, result); }
+    PG_CATCH();
+    { monitoring::raise_catchable(home); }
+    PG_END_TRY();
     pg::leave_owner(caller);
     AtEOXact_GUC(true, settings);
     PG_RETURN_NULL();

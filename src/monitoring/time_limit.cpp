@@ -39,8 +39,14 @@ bool end_time_limit() {
     return is_over;
 }
 
+// Anybody can raise the SQLSTATE, and a remote server's error has it too; the place in the server cannot be forged.
+bool is_cancel(const ErrorData &error) {
+    return error.sqlerrcode == ERRCODE_QUERY_CANCELED && error.funcname != nullptr &&
+           strcmp(error.funcname, "ProcessInterrupts") == 0;
+}
+
 bool is_our_cancel(const ErrorData &error, bool was_over) {
-    return was_over && error.sqlerrcode == ERRCODE_QUERY_CANCELED && error.message_id != nullptr &&
+    return was_over && is_cancel(error) && error.message_id != nullptr &&
            strcmp(error.message_id, "canceling statement due to user request") == 0;
 }
 

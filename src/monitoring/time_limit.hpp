@@ -12,6 +12,9 @@ void begin_time_limit(int milliseconds);
 // True when the time was over.
 bool end_time_limit();
 
+// Whether the server itself has cancelled: a user, a timeout, or a limit of ours.
+bool is_cancel(const ErrorData &error);
+
 // Whether an error is the cancel of a limit that was over, and nobody else's.
 bool is_our_cancel(const ErrorData &error, bool was_over);
 

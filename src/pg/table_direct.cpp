@@ -244,9 +244,8 @@ void put(const Direct &direct, const Opened &opened, int column, const Row &row,
     if (!(knowledge.converted & columns({column})) || row.nulls[column])
         return;
     const MemoryContext home = MemoryContextSwitchTo(GetPerTupleMemoryContext(direct.workshop->executor));
-    slot->tts_values[attribute] =
-        stored_number(knowledge.storage[column], TupleDescAttr(slot->tts_tupleDescriptor, attribute)->atttypmod,
-                      row.values[column]);
+    slot->tts_values[attribute] = stored_number(
+        knowledge.storage[column], TupleDescAttr(slot->tts_tupleDescriptor, attribute)->atttypmod, row.values[column]);
     MemoryContextSwitchTo(home);
 }
 
@@ -290,8 +289,7 @@ bool has_other_parents(const Opened &opened, const Row &row, Columns held, Tuple
         const int attribute = opened.knowledge->attributes[i] - 1;
         const FormData_pg_attribute *form = TupleDescAttr(slot->tts_tupleDescriptor, attribute);
         if (slot->tts_isnull[attribute] != row.nulls[i] ||
-            (!row.nulls[i] &&
-             !datumIsEqual(slot->tts_values[attribute], row.values[i], form->attbyval, form->attlen)))
+            (!row.nulls[i] && !datumIsEqual(slot->tts_values[attribute], row.values[i], form->attbyval, form->attlen)))
             return true;
     }
     return false;

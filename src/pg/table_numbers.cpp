@@ -36,18 +36,15 @@ bool read_numeric(Datum value, int32 *whole) {
     const char *column_name = get_attname(knowledge.relation, knowledge.attributes[column], false);
     const bool has_key = column != 0 && !row.nulls[0];
     const char *key = has_key ? text(table.columns[0].type, row.values[0]) : nullptr;
-    ereport(ERROR,
-            (errcode(err::not_whole_dollars),
-             errmsg("NOT_WHOLE_DOLLARS: %s is no whole number from %d to %d (column %s of table %s%s%s)", value,
-                    PG_INT32_MIN, PG_INT32_MAX, quote_identifier(column_name), name, has_key ? ", row " : "",
-                    has_key ? key : ""),
-             errdetail_internal("%s", Detail()
-                                          .add("table", name)
-                                          .add("column", column_name)
-                                          .add("key", key)
-                                          .add("value", value)
-                                          .text()),
-             errhint("The club counts whole dollars and whole pull-ups: mend the row.")));
+    ereport(
+        ERROR,
+        (errcode(err::not_whole_dollars),
+         errmsg("NOT_WHOLE_DOLLARS: %s is no whole number from %d to %d (column %s of table %s%s%s)", value,
+                PG_INT32_MIN, PG_INT32_MAX, quote_identifier(column_name), name, has_key ? ", row " : "",
+                has_key ? key : ""),
+         errdetail_internal(
+             "%s", Detail().add("table", name).add("column", column_name).add("key", key).add("value", value).text()),
+         errhint("The club counts whole dollars and whole pull-ups: mend the row.")));
     pg_unreachable();
 }
 

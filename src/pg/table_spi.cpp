@@ -266,8 +266,8 @@ bool spi_find(Table &table, std::initializer_list<Key> keys, Lock lock, bool rea
     Parameters parameters;
     parameters.add_keys(keys, Key{-1, 0});
     SPI_connect();
-    const uint64 count = run(table, knowledge, lock == Lock::none ? Verb::find : Verb::find_locked, 0, key_columns(keys), -1,
-                             parameters, read_only);
+    const uint64 count = run(table, knowledge, lock == Lock::none ? Verb::find : Verb::find_locked, 0,
+                             key_columns(keys), -1, parameters, read_only);
     if (count > 0) {
         fetch(table, knowledge, 0, row);
         const MemoryContext spi = MemoryContextSwitchTo(home);
@@ -301,7 +301,8 @@ bool spi_insert(Table &table, const Row &row, Columns given, bool if_absent) {
     Parameters parameters;
     parameters.add_columns(row, given);
     SPI_connect();
-    const uint64 count = run(table, knowledge, if_absent ? Verb::insert_if_absent : Verb::insert, given, 0, -1, parameters, false);
+    const uint64 count =
+        run(table, knowledge, if_absent ? Verb::insert_if_absent : Verb::insert, given, 0, -1, parameters, false);
     SPI_finish();
     if (!if_absent)
         expect_one(table, "an insert", count);

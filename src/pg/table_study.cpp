@@ -151,8 +151,7 @@ void study(const Table &table, Relation relation, Knowledge &knowledge) {
                        !relation->rd_rel->relhassubclass && // SQL would see the rows of tables that inherit from it
                        relation->rd_tableam == GetHeapamTableAmRoutine() && !IsCatalogRelation(relation);
     for (int i = 0; i < table.count; i++) {
-        const FormData_pg_attribute *attribute =
-            TupleDescAttr(RelationGetDescr(relation), knowledge.attributes[i] - 1);
+        const FormData_pg_attribute *attribute = TupleDescAttr(RelationGetDescr(relation), knowledge.attributes[i] - 1);
         if (!study_column(table.columns[i], *attribute, &knowledge.storage[i]))
             knowledge.direct = false;
         if (knowledge.storage[i] != Storage::int4)

@@ -9,8 +9,8 @@ namespace {
 int find_shown(Relation view) {
     const RuleLock *rules = view->rd_rules;
     const TupleConstr *constraints = RelationGetDescr(view)->constr;
-    if (rules == nullptr || rules->numLocks != 1 || rules->rules[0]->event != CMD_SELECT ||
-        view->trigdesc != nullptr || RelationHasCheckOption(view) ||
+    if (rules == nullptr || rules->numLocks != 1 || rules->rules[0]->event != CMD_SELECT || view->trigdesc != nullptr ||
+        RelationHasCheckOption(view) ||
         (constraints != nullptr && constraints->num_defval > 0)) // its defaults stand before the table's
         return 0;
     Query *query = get_view_query(view);

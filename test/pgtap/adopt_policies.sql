@@ -65,7 +65,7 @@ EXCEPTION WHEN OTHERS THEN
   RETURN SQLSTATE;
 END $$;
 
-SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.replace_policies()'), 'LG127 NOT_ADOPTED', 'before adopt() there is nothing to replace');
+SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.replace_policies()'), 'LG130 NOT_ADOPTED', 'before adopt() there is nothing to replace');
 SELECT is_empty('SELECT * FROM pull_up_club.restore_policies()', 'and nothing to restore');
 DO $$ BEGIN PERFORM pull_up_club.adopt(mapping => '{"content.submissions": {"table": "submissions", "user_id": "member \"id\""}}', dry_run => false); END $$;
 ALTER TABLE dump ALTER moment SET DEFAULT 'adopted';

@@ -159,6 +159,14 @@ SELECT results_eq('SELECT operation, old_values, new_values, changed_columns, da
   $$VALUES ('UPDATE', '{"total": 6}'::jsonb, '{"total": 7}'::jsonb, '{total}'::text[], true, true)$$, 'a partition made by hand, over more than a month and with another order of columns, is filled');
 SELECT results_eq('SELECT * FROM monitoring.maintain_audit()', $$VALUES ('{}'::text[], '{}'::text[], 0::bigint)$$, 'and respected');
 ROLLBACK;
+-- or over a part of a month
+BEGIN;
+SELECT format('DROP TABLE %s', partition) FROM lifeguard.audit_partitions() WHERE to_time > date_trunc('month', now(), 'UTC') + interval '2 months' \gexec
+CREATE TABLE monitoring.hand_made (LIKE monitoring.audit_log INCLUDING CONSTRAINTS);
+SELECT format('ALTER TABLE monitoring.audit_log ATTACH PARTITION monitoring.hand_made FOR VALUES FROM (%L) TO (%L)', month + interval '10 days', month + interval '17 days')
+  FROM (SELECT date_trunc('month', now(), 'UTC') + interval '2 months') AS m(month) \gexec
+SELECT lives_ok('SELECT monitoring.maintain_audit()', 'a partition made by hand of a part of a month is respected');
+ROLLBACK;
 -- without any partition for now, what is audited cannot be changed, and the message says so
 BEGIN;
 SELECT format('ALTER TABLE monitoring.audit_log DETACH PARTITION %s', inhrelid::regclass) FROM pg_inherits WHERE inhparent = 'monitoring.audit_log'::regclass \gexec

@@ -63,6 +63,18 @@ EXCEPTION
   WHEN OTHERS THEN PERFORM monitoring.log_error('careful', SQLERRM); RETURN NULL;   -- WHEN OTHERS THEN NULL;
 END $$;
 CREATE FUNCTION shop.tells() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'WHEN OTHERS THEN NULL; END'; EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END $$;
+CREATE FUNCTION shop.passes_on(a int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  result int;
+BEGIN
+  BEGIN
+    RETURN 1 / a;
+  EXCEPTION WHEN OTHERS THEN
+    result := CASE WHEN result IS NULL THEN 1 END;
+    RAISE;
+  END;
+  RETURN result;
+END $$;
 SET search_path = public, shop;
 CREATE FUNCTION shop.names() RETURNS SETOF text LANGUAGE sql AS $$ SELECT name FROM customers $$;   -- in its own schema
 SET search_path = public;
@@ -336,6 +348,26 @@ SELECT remedy FROM pg_temp.looked_for \gexec
 \o
 SELECT pg_temp.gone();
 DROP FUNCTION shop.hides();
+CREATE FUNCTION shop.hides_within(a int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  result int;
+BEGIN
+  BEGIN
+    result := 1 / a;
+  EXCEPTION WHEN OTHERS /* all */ THEN
+    NULL;
+  END;
+  BEGIN
+    PERFORM 1 / a;
+  EXCEPTION WHEN OTHERS THEN
+    RAISE;
+  END;
+  PERFORM monitoring.log_error('more is done', result::text);
+  RETURN result;
+END $$;
+SELECT pg_temp.finds('swallowing_handlers', 'shop.hides_within(integer)');
+DROP FUNCTION shop.hides_within(int);
+SELECT pg_temp.gone();
 CREATE FUNCTION shop.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN new; END $$;
 CREATE TRIGGER one BEFORE UPDATE ON shop.sales FOR EACH ROW EXECUTE FUNCTION shop.nothing();
 CREATE TRIGGER two BEFORE UPDATE ON shop.sales FOR EACH ROW EXECUTE FUNCTION shop.nothing();
@@ -424,6 +456,10 @@ SELECT pg_stat_force_next_flush();
 SELECT set_eq($$ SELECT object FROM lifeguard.unused_indexes('-1 day', 0) WHERE object LIKE 'shop.%' $$, '{shop.half}'::text[], 'an unused index is found, and no primary key, no foreign key''s');
 DROP INDEX shop.half;
 CREATE TABLE shop.loose (a int);
+SELECT pg_temp.finds('tables_without_primary_key', 'shop.loose');
+SELECT remedy FROM pg_temp.looked_for \gexec
+SELECT pg_temp.gone();
+ALTER TABLE shop.loose DROP CONSTRAINT loose_pkey;   -- its id stays
 SELECT pg_temp.finds('tables_without_primary_key', 'shop.loose');
 SELECT remedy FROM pg_temp.looked_for \gexec
 SELECT pg_temp.gone();

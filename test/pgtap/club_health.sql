@@ -93,6 +93,15 @@ SELECT test.fault('an approval without an earning',
                   ARRAY['club_missing_earnings: submission ' || test.submission(1), 'club_pools: pool of ' || test.week(), format('club_months: %s of member %s', test.month(), test.member(1)),
                         format('club_months: %s of the club', test.month())],
                   'INSERT INTO finance.weekly_earnings SELECT * FROM test.kept; DROP TABLE test.kept');
+BEGIN;
+SELECT sum(amount_dollars) AS requested FROM finance.payout_requests \gset
+DELETE FROM finance.weekly_earnings WHERE submission_id = test.submission(1);
+SELECT details ->> 'remedy' AS remedy FROM pull_up_club.check_missing_earnings() WHERE object = 'submission ' || test.submission(1) \gset
+\o /dev/null
+:remedy
+\o
+SELECT is((SELECT sum(amount_dollars)::bigint FROM finance.payout_requests), :requested ::bigint, 'what to do about a lost earning does not pay it again');
+ROLLBACK;
 SELECT test.fault('an orphaned earning', $$UPDATE finance.weekly_earnings SET submission_id = test.submission(77) WHERE submission_id = test.submission(1)$$,
                   ARRAY['club_missing_earnings: submission ' || test.submission(1), 'club_earnings: earning ' || test.earning(1)],
                   'UPDATE finance.weekly_earnings SET submission_id = test.submission(1) WHERE submission_id = test.submission(77)');

@@ -55,7 +55,7 @@ my $statements = ask($node, 'shop', 'SELECT statement FROM monitoring.schedule_j
 ask($node, 'postgres', $statements);
 my $scheduled = in_pg_cron('shop');
 is(scalar(() = $scheduled =~ /^\d+ lifeguard: shop: /mg), scalar @general, 'the statements schedule each job');
-like($scheduled, qr/^\d+ lifeguard: shop: checks 0 2 \* \* \* SELECT monitoring\.run_job\('checks'\)$/m, 'as it is defined');
+like($scheduled, qr/^\d+ lifeguard: shop: checks 20 2 \* \* \* SELECT monitoring\.run_job\('checks'\)$/m, 'as it is defined');
 ask($node, 'postgres', $statements);
 is(in_pg_cron('shop'), $scheduled, 'twice is once');
 ask($node, 'shop', q{SELECT monitoring.run_job('checks')});
@@ -92,12 +92,12 @@ is(findings('postgres'), 'nothing', 'and gone when it is back');
 
 # a third database: time zones, another role's leftovers, unscheduling
 ask($node, 'other', 'CREATE EXTENSION dblink');
-is(ask($node, 'other', q{SELECT schedule FROM monitoring.schedule_jobs('America/New_York') WHERE name = 'checks'}), '0 6,7 * * *', 'in a time zone, for summer and winter');
-like(in_pg_cron('other'), qr/^\d+ lifeguard: other: checks 0 6,7 \* \* \* SELECT monitoring\.run_job\('checks', only_when_due => true\)$/m, 'and run when it is due');
-is(ask($node, 'other', q{SELECT schedule FROM monitoring.schedule_jobs() WHERE name = 'checks'}), '0 6,7 * * *', 'the time zone stays');
+is(ask($node, 'other', q{SELECT schedule FROM monitoring.schedule_jobs('America/New_York') WHERE name = 'checks'}), '20 6,7 * * *', 'in a time zone, for summer and winter');
+like(in_pg_cron('other'), qr/^\d+ lifeguard: other: checks 20 6,7 \* \* \* SELECT monitoring\.run_job\('checks', only_when_due => true\)$/m, 'and run when it is due');
+is(ask($node, 'other', q{SELECT schedule FROM monitoring.schedule_jobs() WHERE name = 'checks'}), '20 6,7 * * *', 'the time zone stays');
 ($out, $err) = said($node, 'other', "\\set VERBOSITY verbose\nSELECT monitoring.schedule_jobs('Nowhere/Land')");
 like($err, qr/LG430: +there is no time zone 'Nowhere\/Land'/, 'no such time zone');
-is(ask($node, 'other', q{SELECT schedule FROM monitoring.schedule_jobs('GMT') WHERE name = 'checks'}), '0 2 * * *', 'back to GMT');
+is(ask($node, 'other', q{SELECT schedule FROM monitoring.schedule_jobs('GMT') WHERE name = 'checks'}), '20 2 * * *', 'back to GMT');
 ask($node, 'postgres', q{CREATE ROLE before SUPERUSER LOGIN; SET ROLE before; SELECT cron.schedule_in_database('lifeguard: other: checks', '0 2 * * *', 'SELECT 1', 'other'), cron.schedule_in_database('mine', '0 2 * * *', 'SELECT 1', 'other')});
 ask($node, 'other', q{SELECT monitoring.drop_job('weekly report'); SELECT monitoring.schedule_jobs()});
 is(ask($node, 'postgres', q{SELECT string_agg(jobname, ', ' ORDER BY jobname) FROM cron.job WHERE database = 'other' AND jobname ~ 'checks|weekly|mine'}), 'lifeguard: other: checks, mine', 'what was dropped, and another role\'s of the same name, is taken out; nothing else');
