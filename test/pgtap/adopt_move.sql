@@ -112,7 +112,21 @@ DROP MATERIALIZED VIEW public.frozen;
 DROP FUNCTION public.badge_name(content.badges);
 DROP TABLE content.submissions_by_count;
 
+-- ---- somebody is at it ----
+CREATE EXTENSION dblink;
+SELECT dblink_connect('other', format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), current_user)) = 'OK' AS connected \gset
+SELECT dblink_exec('other', 'BEGIN; LOCK TABLE public.badges IN ACCESS SHARE MODE') = 'LOCK TABLE' AS locked \gset
+SET lock_timeout = '100ms';
+SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.move_to_schemas(false)'), 'LG124 ADOPTION_WAITS', 'who uses a table is waited for, not for ever');
+SELECT lives_ok('SELECT * FROM pull_up_club.move_to_schemas()', 'the dry run needs no lock');
+RESET lock_timeout;
+SELECT dblink_disconnect('other') = 'OK' AS disconnected \gset
+DROP EXTENSION dblink;
+
 -- ---- the move ----
+PREPARE old_client (uuid, int) AS UPDATE public.submissions SET likes = likes + $2 WHERE id = $1 RETURNING likes;
+PREPARE new_client (uuid) AS SELECT actual_pull_up_count FROM content.submissions WHERE id = $1;
+EXECUTE new_client ('00000000-0000-0000-0000-000000000000');
 CREATE TABLE pg_temp.shown AS SELECT * FROM pull_up_club.move_to_schemas();
 SELECT set_eq($$SELECT * FROM pull_up_club.move_to_schemas(dry_run => false)$$, 'SELECT * FROM pg_temp.shown', 'what is done is what was shown');
 SELECT is_empty('SELECT * FROM pull_up_club.move_to_schemas()', 'a second time there is nothing to show');
@@ -149,9 +163,11 @@ SELECT lives_ok('SELECT * FROM content.monthly_graphic_cards, public.pools_of_20
 -- ---- old clients ----
 SELECT id AS pending, user_id AS member FROM public.submissions WHERE status = 'pending' AND user_id = md5('member 5')::uuid \gset
 SELECT is(public.like_it(:'pending'), 1, 'an old function reads FOR UPDATE, and writes');
+SELECT results_eq(format('EXECUTE old_client (%L, 1)', :'pending'), 'VALUES (2)', 'a statement that was prepared before goes on');
 SELECT lives_ok(format('UPDATE public.submissions SET status = ''approved'', verified_count = 18 WHERE id = %L', :'pending'), 'a submission is approved under the old names');
 SELECT is((SELECT count(*) FROM public.user_earnings WHERE submission_id = :'pending'), 1::bigint, 'it is paid');
 SELECT is((SELECT actual_pull_up_count FROM content.submissions WHERE id = :'pending'), 18, 'and counted');
+SELECT results_eq(format('EXECUTE new_client (%L)', :'pending'), 'VALUES (18)', 'as one that was prepared on the canonical name says, too');
 SELECT is((SELECT count(*) FROM content.monthly_graphics WHERE submission_id = :'pending'), 1::bigint, 'has its card');
 SELECT throws_ok(format('UPDATE public.submissions SET verified_count = 1000 WHERE id = %L', :'pending'), 'LG002', NULL, 'the rules hold under the old names');
 SELECT throws_ok($$UPDATE public.weekly_pools SET remaining_amount_dollars = -71$$, '23514', NULL, 'so do constraints');
