@@ -81,11 +81,11 @@ BEGIN
      WHERE b.kind = 'table' AND pull_up_club.table_of(b.kind, b.name) IS NOT NULL AND b.name <> 'auth.users'
        AND NOT EXISTS (SELECT FROM pull_up_club.adopted_tables a WHERE a.name = b.name)
        AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = pull_up_club.table_of(b.kind, b.name) AND c.conname = wanted[1])
-    UNION ALL   -- an adopted table's were introduced
-    SELECT 'constraint ' || a.object, format('the constraint %s is missing', a.object), jsonb_build_object('kind', 'constraint', 'name', a.object, 'remedy', a.statement || ';'), NULL
+    UNION ALL   -- an adopted table's were introduced, and may have moved with it since
+    SELECT 'constraint ' || a.object, format('the constraint %s is missing', a.object), jsonb_build_object('kind', 'constraint', 'name', a.object, 'remedy', pull_up_club.make_good()), NULL
       FROM pull_up_club.adoption a
      WHERE a.what = 'introduce the constraint'
-       AND NOT EXISTS (SELECT FROM lifeguard.introduced_constraints i WHERE a.object = format('%s on %s', i.constraint_name, i.relation))
+       AND NOT EXISTS (SELECT FROM lifeguard.introduced_constraints i JOIN pull_up_club.adopted_tables t ON t.base = i.relation WHERE i.constraint_name = split_part(a.object, ' on ', 1))
      ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_objects() IS 'check: tables, constraints, indexes, views and functions of the club that are gone';

@@ -155,6 +155,8 @@ SELECT results_eq($$SELECT rule FROM lifeguard.rules WHERE relation = 'content.s
   $$VALUES ('guard pending -> approved: new.actual_pull_up_count < 1000 AND new.organization IS DISTINCT FROM ''new.verified_count'' AND EXISTS (SELECT FROM finance.weekly_pools)')$$,
   'a rule has the new names, and strings stay');
 SELECT is_empty($$SELECT b.name FROM pull_up_club.blueprint b WHERE b.kind IN ('rule', 'trigger', 'index', 'admins') AND NOT pull_up_club.is_there(b.kind, b.name)$$, 'all of the blueprint is found');
+SELECT is_empty('SELECT * FROM pull_up_club.check_objects() UNION ALL SELECT * FROM pull_up_club.check_triggers()', 'and by its checks');
+SELECT is_empty($$SELECT * FROM monitoring.run_checks('club') WHERE status NOT IN ('healthy', 'warning', 'critical')$$, 'which all run');
 SELECT results_eq('SELECT min(monday), min(dollars) FROM public.pools', 'SELECT min(week_start_date), min(total_amount_dollars) FROM finance.weekly_pools', 'views on the canonical names ask the tables');
 SELECT ok(obj_description('public.pools'::regclass) = 'mine' AND has_column_privilege('moving_clerk', 'public.pools', 'monday', 'SELECT')
           AND (SELECT reloptions = '{security_invoker=true}' FROM pg_class WHERE oid = 'public.pools'::regclass), 'and have kept what was theirs');
