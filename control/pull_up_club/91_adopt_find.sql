@@ -205,7 +205,10 @@ BEGIN
     IF chosen IS NULL THEN
       column_.how := 'missing';
       column_.base_column := CASE WHEN pull_up_club.has_column(base, ARRAY[wanted.column_name]) THEN wanted.column_name || '_of_club' ELSE wanted.column_name END;
-      column_.why := CASE WHEN column_.base_column = wanted.column_name THEN 'the table has no such column' ELSE format('the table''s %s is of another kind', wanted.column_name) END;
+      column_.why := CASE WHEN column_.base_column = wanted.column_name THEN 'the table has no such column' ELSE format('the table''s %s is not looked at', wanted.column_name) END;
+      IF column_.base_column <> wanted.column_name AND wanted.column_name <> ALL (ignored) THEN
+        column_.problem := format('%s is a %s, and the club''s is a %s', wanted.column_name, pull_up_club.type_of(base, wanted.column_name), wanted.type);
+      END IF;
       RETURN NEXT column_;
       CONTINUE;
     END IF;
