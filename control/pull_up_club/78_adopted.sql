@@ -25,6 +25,15 @@ COMMENT ON TABLE pull_up_club.adoption IS 'what pull_up_club.adopt(), replace_po
 SELECT pg_extension_config_dump('pull_up_club.adoption', '');
 GRANT SELECT ON pull_up_club.adoption TO pg_monitor;
 
+-- What is set aside while names change hands; empty outside of such a transaction.
+CREATE TABLE pull_up_club.set_aside (
+  relation       regclass PRIMARY KEY,
+  view_statement text,
+  before         text[],
+  after          text[]
+);
+COMMENT ON TABLE pull_up_club.set_aside IS 'views and rules that are set aside in the course of move_to_schemas() and move_back()';
+
 CREATE FUNCTION pull_up_club.adopted() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(jsonb_object_agg(name, jsonb_build_object('base', base, 'columns', columns)), '{}') FROM pull_up_club.adopted_tables

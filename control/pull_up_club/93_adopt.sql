@@ -123,7 +123,7 @@ DECLARE
     UNION ALL
     SELECT format('ownership of %s', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')
     UNION ALL   -- who writes there decides what release() runs
-    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption}'::text[]) AS t(name), unnest('{INSERT,DELETE}'::text[]) AS p(privilege)
+    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{INSERT,DELETE}'::text[]) AS p(privilege)
      WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
      ORDER BY 1);
 BEGIN

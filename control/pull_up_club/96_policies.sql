@@ -3,8 +3,6 @@
 
 CREATE FUNCTION pull_up_club.require_adopted(caller text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  lacks text[];
 BEGIN
   IF NOT EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG130',
@@ -12,15 +10,9 @@ BEGIN
       DETAIL = jsonb_build_object('function', caller),
       HINT = 'SELECT * FROM pull_up_club.adopt(); shows what adopting would do. A club that install() made has all of it already.';
   END IF;
-  lacks := ARRAY(SELECT format('ownership of %s', a.base) FROM pull_up_club.adopted_tables a JOIN pg_class c ON c.oid = a.base WHERE NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1);
-  IF lacks <> '{}' THEN
-    RAISE EXCEPTION USING ERRCODE = 'LG108',
-      MESSAGE = format('NOT_PERMITTED: %s may not call %s()', current_user, caller),
-      DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
-      HINT = 'Call it as the role that adopted the club, or as a superuser.';
-  END IF;
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
 END $$;
-COMMENT ON FUNCTION pull_up_club.require_adopted(text) IS 'part of what follows on adopt(): LG130 NOT_ADOPTED, or LG108 NOT_PERMITTED for who does not own the tables';
+COMMENT ON FUNCTION pull_up_club.require_adopted(text) IS 'part of what follows on adopt(): LG130 NOT_ADOPTED, or LG108 NOT_PERMITTED with the rights that the caller lacks';
 
 -- Steps that follow on adopt()'s are done, kept and taken back alike.
 CREATE FUNCTION pull_up_club.do_steps(part text, steps pull_up_club.adoption_step[]) RETURNS void
@@ -41,18 +33,20 @@ CREATE FUNCTION pull_up_club.take_back(part text, caller text) RETURNS TABLE (st
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  first constant int := (SELECT min(a.step) FROM pull_up_club.adoption a WHERE a.part = take_back.part);
-  later constant text := (SELECT a.part FROM pull_up_club.adoption a WHERE a.part <> take_back.part AND a.undo IS NOT NULL AND a.step > first ORDER BY a.step DESC LIMIT 1);
+  first int;
+  later text;
   taken pull_up_club.adoption;
   count int := 0;
-  steps constant int := (SELECT count(*) FROM pull_up_club.adoption a WHERE a.part = take_back.part AND a.undo IS NOT NULL);
+  steps int;
 BEGIN
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
+  SELECT min(a.step), count(a.undo) INTO first, steps FROM pull_up_club.adoption a WHERE a.part = take_back.part;
+  SELECT a.part INTO later FROM pull_up_club.adoption a WHERE a.part <> take_back.part AND a.undo IS NOT NULL AND a.step > first ORDER BY a.step DESC LIMIT 1;
   IF first IS NULL THEN
     RAISE INFO '%: there is nothing to take back', caller;
     RETURN;
   END IF;
-  PERFORM pull_up_club.require_adopted(caller);
   IF later IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG129',
       MESSAGE = format('TAKEN_BACK_IN_ORDER: %s() cannot go before %s', caller, CASE later WHEN 'policies' THEN 'restore_policies()' WHEN 'move' THEN 'move_back()' ELSE 'release()' END),
@@ -71,7 +65,7 @@ BEGIN
   RAISE INFO '%: % steps taken back', caller, count;
 END $$;
 COMMENT ON FUNCTION pull_up_club.take_back(text, text) IS
-  'takes the steps of a part of the adoption back, the last one first, and forgets them; LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER when another part came later';
+  'takes the steps of a part of the adoption back, the last one first, and forgets them; LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER when another part came later';
 
 -- Grants --------------------------------------------------------------------------------------------------------------------------
 
@@ -339,9 +333,8 @@ COMMENT ON FUNCTION pull_up_club.replace_policies(boolean) IS
 CREATE FUNCTION pull_up_club.restore_policies() RETURNS TABLE (step int, object text, what text, statement text)
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM pull_up_club.take_back('policies', 'restore_policies') $$;
 COMMENT ON FUNCTION pull_up_club.restore_policies() IS
-  'puts the policies, row security and grants back that replace_policies() has replaced, as they were; returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
+  'puts the policies, row security and grants back that replace_policies() has replaced, as they were; returns a line for each step. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.require_adopted(text), pull_up_club.do_steps(text, pull_up_club.adoption_step[]), pull_up_club.take_back(text, text), pull_up_club.grants_of(regclass),
-                           pull_up_club.as_role(name, text), pull_up_club.put_grants(regclass, jsonb), pull_up_club.plan_table_policies(text, jsonb), pull_up_club.plan_policies(),
-                           pull_up_club.measure_access(regclass[]), pull_up_club.measure_privileges(regclass[]), pull_up_club.try_policies(pull_up_club.adoption_step[], regclass[]),
-                           pull_up_club.replace_policies(boolean), pull_up_club.restore_policies() FROM PUBLIC;
+-- replace_policies() and its like anybody may ask, so that he learns what he lacks.
+REVOKE EXECUTE ON FUNCTION pull_up_club.do_steps(text, pull_up_club.adoption_step[]), pull_up_club.as_role(name, text), pull_up_club.put_grants(regclass, jsonb),
+                           pull_up_club.measure_access(regclass[]), pull_up_club.measure_privileges(regclass[]), pull_up_club.try_policies(pull_up_club.adoption_step[], regclass[]) FROM PUBLIC;

@@ -65,15 +65,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.note_renames(text, jsonb, jsonb) IS 'part of move_to_schemas(): the registers that hold names of a table''s columns';
 
--- What is set aside while names change hands; empty outside of such a transaction.
-CREATE TABLE pull_up_club.set_aside (
-  relation       regclass PRIMARY KEY,
-  view_statement text,
-  before         text[],
-  after          text[]
-);
-COMMENT ON TABLE pull_up_club.set_aside IS 'views and rules that are set aside in the course of move_to_schemas() and move_back()';
-
 CREATE FUNCTION pull_up_club.set_rules_aside(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -297,5 +288,4 @@ COMMENT ON FUNCTION pull_up_club.move_back() IS
   'takes move_to_schemas() back: the tables have their old names again, and the canonical names are views; returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
 
 REVOKE EXECUTE ON FUNCTION pull_up_club.note_renames(text, jsonb, jsonb), pull_up_club.set_rules_aside(regclass), pull_up_club.put_rules_back(regclass, jsonb),
-                           pull_up_club.set_view_aside(text), pull_up_club.put_view_back(text), pull_up_club.plan_move(), pull_up_club.move_to_schemas(boolean),
-                           pull_up_club.move_back() FROM PUBLIC;
+                           pull_up_club.set_view_aside(text), pull_up_club.put_view_back(text) FROM PUBLIC;

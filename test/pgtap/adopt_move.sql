@@ -86,7 +86,7 @@ END $$;
 
 SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.move_to_schemas()'), 'LG130 NOT_ADOPTED', 'before adopt() there is nothing to move');
 SELECT is_empty('SELECT * FROM pull_up_club.move_back()', 'and nothing to move back');
-DO $$ BEGIN PERFORM pull_up_club.adopt(dry_run => false, mapping => '{"content.submissions": {"table": "submissions", "organization": "Club \"or\" gym"}, "auth_management.admin_roles": {"table": "admin_roles", "user_id": "admin_id"}}'); END $$;
+DO $$ BEGIN PERFORM pull_up_club.adopt(dry_run => false, mapping => '{"content.submissions": {"table": "submissions", "organization": "Club \"or\" gym"}, "auth_management.admin_roles": {"table": "admin_roles", "user_id": "admin_id"}, "auth_management.profiles": {"ignore": ["phone"]}}'); END $$;
 SELECT is((SELECT columns ->> 'phone' FROM pull_up_club.adopted_tables WHERE name = 'auth_management.profiles'), 'phone_of_club', 'one column has a canonical name and is another');
 -- things of the club's on the canonical names
 CREATE VIEW public.pools WITH (security_invoker = true) AS SELECT week_start_date AS monday, total_amount_dollars AS dollars, 'x' COLLATE "C" AS x FROM finance.weekly_pools;

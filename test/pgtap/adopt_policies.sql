@@ -151,14 +151,16 @@ SELECT is((SELECT count(*) FROM pull_up_club.check_security()), (SELECT count(*)
 SELECT is_empty('SELECT * FROM pull_up_club.restore_policies()', 'a second time there is nothing to put back');
 
 -- ---- who may not ----
-GRANT EXECUTE ON FUNCTION pull_up_club.replace_policies(boolean), pull_up_club.require_adopted(text) TO policies_auditor;
 SET ROLE policies_auditor;
 SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.replace_policies()'), 'LG108 NOT_PERMITTED', 'who does not own the tables may not');
+SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.replace_policies(false)'), 'LG108 NOT_PERMITTED', 'do it');
+SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.restore_policies()'), 'LG108 NOT_PERMITTED', 'take it back');
+SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.move_to_schemas(false)'), 'LG108 NOT_PERMITTED', 'move the tables');
+SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.move_back()'), 'LG108 NOT_PERMITTED', 'or move them back');
 RESET ROLE;
-REVOKE EXECUTE ON FUNCTION pull_up_club.replace_policies(boolean), pull_up_club.require_adopted(text) FROM policies_auditor;
 SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.replace_policies(NULL)'), '22004 replace_policies', 'NULL is no answer');
 SELECT ok(NOT has_function_privilege('policies_auditor', p.oid, 'EXECUTE'), format('%s() is not everybody''s', p.proname))
-  FROM pg_proc p WHERE p.pronamespace = 'pull_up_club'::regnamespace AND p.proname IN ('replace_policies', 'restore_policies', 'put_grants', 'as_role', 'do_steps', 'take_back') ORDER BY 1;
+  FROM pg_proc p WHERE p.pronamespace = 'pull_up_club'::regnamespace AND p.proname IN ('put_grants', 'as_role', 'do_steps', 'try_policies', 'set_rules_aside', 'put_view_back') ORDER BY 1;
 
 -- ---- release() takes them back with everything else ----
 DO $$ BEGIN PERFORM pull_up_club.replace_policies(dry_run => false); PERFORM pull_up_club.release(); END $$;
