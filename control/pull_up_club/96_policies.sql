@@ -40,7 +40,6 @@ DECLARE
   steps int;
 BEGIN
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
-  PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   SELECT min(a.step), count(a.undo) INTO first, steps FROM pull_up_club.adoption a WHERE a.part = take_back.part;
   SELECT a.part INTO later FROM pull_up_club.adoption a WHERE a.part <> take_back.part AND a.undo IS NOT NULL AND a.step > first ORDER BY a.step DESC LIMIT 1;
   IF first IS NULL THEN
@@ -65,7 +64,7 @@ BEGIN
   RAISE INFO '%: % steps taken back', caller, count;
 END $$;
 COMMENT ON FUNCTION pull_up_club.take_back(text, text) IS
-  'takes the steps of a part of the adoption back, the last one first, and forgets them; LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER when another part came later';
+  'takes the steps of a part of the adoption back, the last one first, and forgets them; LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER when another part came later';
 
 -- Grants --------------------------------------------------------------------------------------------------------------------------
 
@@ -331,10 +330,14 @@ COMMENT ON FUNCTION pull_up_club.replace_policies(boolean) IS
   'LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG130 NOT_ADOPTED; the dry run also those of monitoring.test_rls_policies()';
 
 CREATE FUNCTION pull_up_club.restore_policies() RETURNS TABLE (step int, object text, what text, statement text)
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM pull_up_club.take_back('policies', 'restore_policies') $$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
+  RETURN QUERY SELECT * FROM pull_up_club.take_back('policies', 'restore_policies');
+END $$;
 COMMENT ON FUNCTION pull_up_club.restore_policies() IS
   'puts the policies, row security and grants back that replace_policies() has replaced, as they were; returns a line for each step. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
 
 -- replace_policies() and its like anybody may ask, so that he learns what he lacks.
-REVOKE EXECUTE ON FUNCTION pull_up_club.do_steps(text, pull_up_club.adoption_step[]), pull_up_club.as_role(name, text), pull_up_club.put_grants(regclass, jsonb),
+REVOKE EXECUTE ON FUNCTION pull_up_club.do_steps(text, pull_up_club.adoption_step[]), pull_up_club.take_back(text, text), pull_up_club.as_role(name, text), pull_up_club.put_grants(regclass, jsonb),
                            pull_up_club.measure_access(regclass[]), pull_up_club.measure_privileges(regclass[]), pull_up_club.try_policies(pull_up_club.adoption_step[], regclass[]) FROM PUBLIC;

@@ -283,7 +283,11 @@ COMMENT ON FUNCTION pull_up_club.move_to_schemas(boolean) IS
   'dry_run => false does it, all or nothing, and says each step; a second time nothing is left to do. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG130 NOT_ADOPTED, LG128 CANNOT_MOVE';
 
 CREATE FUNCTION pull_up_club.move_back() RETURNS TABLE (step int, object text, what text, statement text)
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$ SELECT * FROM pull_up_club.take_back('move', 'move_back') $$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
+  RETURN QUERY SELECT * FROM pull_up_club.take_back('move', 'move_back');
+END $$;
 COMMENT ON FUNCTION pull_up_club.move_back() IS
   'takes move_to_schemas() back: the tables have their old names again, and the canonical names are views; returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
 

@@ -160,7 +160,7 @@ SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.move_back()'), 'LG108 NOT
 RESET ROLE;
 SELECT is(pg_temp.error_of('SELECT * FROM pull_up_club.replace_policies(NULL)'), '22004 replace_policies', 'NULL is no answer');
 SELECT ok(NOT has_function_privilege('policies_auditor', p.oid, 'EXECUTE'), format('%s() is not everybody''s', p.proname))
-  FROM pg_proc p WHERE p.pronamespace = 'pull_up_club'::regnamespace AND p.proname IN ('put_grants', 'as_role', 'do_steps', 'try_policies', 'set_rules_aside', 'put_view_back') ORDER BY 1;
+  FROM pg_proc p WHERE p.pronamespace = 'pull_up_club'::regnamespace AND p.proname IN ('put_grants', 'as_role', 'do_steps', 'take_back', 'try_policies', 'set_rules_aside', 'put_view_back') ORDER BY 1;
 
 -- ---- release() takes them back with everything else ----
 DO $$ BEGIN PERFORM pull_up_club.replace_policies(dry_run => false); PERFORM pull_up_club.release(); END $$;
