@@ -36,6 +36,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.drop_column(regclass, text) IS 'part of release(): drops a column that adopt() has added, unless there is something in it; then it says so';
 
+CREATE FUNCTION pull_up_club.restore_key(base regclass, constraint_name name, definition text, column_name name, not_null boolean) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  emptied boolean;
+  said    text;
+BEGIN
+  BEGIN
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %3$s', base, constraint_name, definition);
+  EXCEPTION WHEN foreign_key_violation THEN
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %3$s NOT VALID', base, constraint_name, definition);
+    said := format('%s on %s is NOT VALID: rows break it that came past it', constraint_name, base);
+  END;
+  EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I IS NULL)', base, column_name) INTO emptied;
+  IF not_null AND NOT emptied THEN
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', base, column_name);
+  ELSIF not_null THEN
+    said := concat_ws('; ', said, format('%s.%I stays without NOT NULL: members have left', base, column_name));
+  END IF;
+  RETURN said;
+END $$;
+COMMENT ON FUNCTION pull_up_club.restore_key(regclass, name, text, name, boolean) IS 'part of release(): a foreign key as it was; the column is NOT NULL again unless members have left';
+
 CREATE FUNCTION pull_up_club.drop_table(name text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -138,7 +160,7 @@ BEGIN
   RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
   IF statement IS NULL THEN
     RETURN NULL;
-  ELSIF statement LIKE 'SELECT pull_up_club.drop_%' THEN
+  ELSIF statement ~ '^SELECT pull_up_club\.(drop|restore)_' THEN
     EXECUTE statement INTO said;
   ELSE
     EXECUTE statement;
@@ -208,6 +230,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   taken pull_up_club.adoption;
   count int;
+  nth   int := 0;
   said  text;
 BEGIN
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
@@ -218,7 +241,8 @@ BEGIN
   PERFORM pull_up_club.lock_tables(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   count := (SELECT count(*) FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL);
   FOR taken IN SELECT * FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC LOOP
-    said := pull_up_club.run_step(ROW(taken.step, taken.object, 'take back: ' || taken.what, taken.why, NULL, taken.undo, NULL)::pull_up_club.adoption_step, taken.undo, count);
+    nth := nth + 1;
+    said := pull_up_club.run_step(ROW(nth, taken.object, 'take back: ' || taken.what, taken.why, NULL, taken.undo, NULL)::pull_up_club.adoption_step, taken.undo, count);
     RETURN QUERY SELECT taken.step, taken.object, coalesce(said, 'taken back: ' || taken.what), taken.undo;
   END LOOP;
   DELETE FROM pull_up_club.adoption;
@@ -228,5 +252,5 @@ COMMENT ON FUNCTION pull_up_club.release(boolean) IS
   'takes back what adopt() has done, in the opposite order: triggers, views, constraints and columns are as they were, and rows as they are; columns and tables that hold what was '
   'written since stay, and it says so. Returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.drop_table(text),
+REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.restore_key(regclass, name, text, name, boolean), pull_up_club.drop_table(text),
                            pull_up_club.drop_schema(text), pull_up_club.adopt(name, boolean, jsonb), pull_up_club.release(boolean) FROM PUBLIC;
