@@ -31,7 +31,8 @@ BEGIN
           AND c.key NOT IN (SELECT k.column_name FROM pull_up_club.canonical_columns k WHERE k.name = t.key) ORDER BY 1 LIMIT 1),
       (SELECT format('the mapping of %s has for %s no %s', t.key, c.key, CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array of names' ELSE 'name' END)
          FROM jsonb_each(mapping) AS t, jsonb_each(CASE jsonb_typeof(t.value) WHEN 'object' THEN t.value END) AS c
-        WHERE jsonb_typeof(c.value) <> CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array' ELSE 'string' END ORDER BY 1 LIMIT 1)) INTO problem;
+        WHERE jsonb_typeof(c.value) <> CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array' ELSE 'string' END
+           OR jsonb_typeof(c.value) = 'array' AND jsonb_path_exists(c.value, '$[*] ? (@.type() != "string")') ORDER BY 1 LIMIT 1)) INTO problem;
   END IF;
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG123', MESSAGE = 'UNKNOWN_MAPPING: ' || problem,
@@ -90,7 +91,7 @@ BEGIN
   base := found[1];
   why := CASE WHEN base IS NULL THEN 'no table has its name and its columns' ELSE 'it has the name and the columns' END;
   IF cardinality(found) > 1 THEN
-    full_ones := ARRAY(SELECT f FROM unnest(found) AS f WHERE pull_up_club.has_rows(f));
+    full_ones := ARRAY(SELECT f FROM unnest(found) AS f WHERE has_table_privilege(f, 'SELECT') AND pull_up_club.has_rows(f));
     IF cardinality(full_ones) > 1 THEN
       problem := format('%s could be it', array_to_string(full_ones, ' and '));
     ELSE

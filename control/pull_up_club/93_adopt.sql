@@ -117,7 +117,7 @@ REVOKE EXECUTE ON FUNCTION pull_up_club.lock_tables(regclass[]) FROM PUBLIC;
 CREATE FUNCTION pull_up_club.require_adoptable(source name, club jsonb, mapping jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  missing text[] := ARRAY(SELECT t.key FROM jsonb_each(club) AS t WHERE t.value ->> 'base' IS NULL ORDER BY 1);
+  missing text[] := ARRAY(SELECT t.key FROM jsonb_each(club) AS t WHERE t.value ->> 'base' IS NULL AND NOT coalesce(mapping -> t.key, '{}') ? 'table' ORDER BY 1);
   problem text;
   lacks   text[];
 BEGIN
@@ -142,7 +142,7 @@ BEGIN
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG122',
       MESSAGE = 'NOT_ADOPTABLE: ' || problem,
-      DETAIL = (SELECT jsonb_agg(to_jsonb(p)) FROM pull_up_club.adoption_problems(club) AS p),
+      DETAIL = jsonb_build_object('problems', (SELECT jsonb_agg(to_jsonb(p)) FROM pull_up_club.adoption_problems(club) AS p)),
       HINT = 'Say which: adopt(mapping => ''{"finance.weekly_pools": {"total_amount_dollars": "its column", "ignore": ["a column that is not looked at"]}}'').';
   END IF;
 END $$;
@@ -233,6 +233,10 @@ DECLARE
   nth   int := 0;
   said  text;
 BEGIN
+  IF dry_run IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'release: dry_run is true or false, not NULL',
+      HINT = 'release(dry_run => true) shows what release() does.';
+  END IF;
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
   IF dry_run THEN
     RETURN QUERY SELECT a.step, a.object, 'take back: ' || a.what, a.undo FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC;
