@@ -75,7 +75,12 @@ DECLARE
   full_ones regclass[];
 BEGIN
   IF wanted IS NOT NULL THEN
-    base := coalesce(to_regclass(wanted), to_regclass(format('%I.%I', source, wanted)));
+    BEGIN
+      base := to_regclass(wanted);
+    EXCEPTION WHEN syntax_error OR invalid_name OR feature_not_supported THEN   -- it is no name with a schema, but may be one of the schema
+      base := NULL;
+    END;
+    base := coalesce(base, to_regclass(format('%I.%I', source, wanted)));
     why := 'the mapping says so';
     IF base IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = base AND c.relkind IN ('r', 'p')) THEN
       problem := format('the mapping says that it is %s, and there is no such table', wanted);
@@ -232,6 +237,7 @@ BEGIN
         column_.problem := format('%s is of type %s, and %s is a %s', chosen, type_, wanted.column_name, wanted.type);
     END CASE;
     RETURN NEXT column_;
+    CONTINUE WHEN column_.problem IS NOT NULL;
 
     -- further columns that say the same
     FOREACH chosen IN ARRAY array_remove(found, chosen) LOOP

@@ -48,7 +48,7 @@ BEGIN
       'problem', CASE WHEN match.problem IS NOT NULL THEN match.problem
                       WHEN match.base IS NULL THEN format('the schema %I has no table like it', source)
                       WHEN match.base::text = mark.name THEN 'the table has the canonical name already: install() makes what it lacks'
-                      WHEN to_regclass(mark.name) IS NOT NULL THEN format('there is a table or a view %s already', mark.name)
+                      WHEN EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE format('%s.%s', n.nspname, c.relname) = mark.name) THEN format('there is a table or a view %s already', mark.name)
                       ELSE pull_up_club.unknown_in_mapping(match.base, mapping -> mark.name) END));
   END LOOP;
   RETURN club;

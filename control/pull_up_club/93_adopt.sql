@@ -131,7 +131,10 @@ BEGIN
   lacks := ARRAY(SELECT r.lacks FROM pull_up_club.missing_rights() AS r
                  UNION ALL
                  SELECT format('ownership of %s', t.value ->> 'base') FROM jsonb_each(club) AS t JOIN pg_class c ON c.oid = (t.value ->> 'base')::regclass
-                  WHERE NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1);
+                  WHERE NOT pg_has_role(c.relowner, 'USAGE')
+                 UNION ALL
+                 SELECT format('%s on table %s', p, r) FROM unnest('{pull_up_club.adopted_tables,pull_up_club.adoption}'::regclass[]) AS r, unnest('{SELECT,INSERT,DELETE}'::text[]) AS p
+                  WHERE NOT has_table_privilege(r, p) ORDER BY 1);
   IF lacks <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG108',
       MESSAGE = format('NOT_PERMITTED: %s may not adopt the club', current_user),
@@ -185,7 +188,7 @@ DECLARE
   club  jsonb;
   steps pull_up_club.adoption_step[];
   part  pull_up_club.adoption_step;
-  done  int := (SELECT coalesce(max(a.step), 0) FROM pull_up_club.adoption a);
+  done  int;
 BEGIN
   IF source IS NULL OR dry_run IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
@@ -209,6 +212,7 @@ BEGIN
   club := pull_up_club.find_club(source, mapping);   -- as it is now that nobody changes it
   PERFORM pull_up_club.require_adoptable(source, club, mapping);
   steps := ARRAY(SELECT p FROM pull_up_club.plan_adoption(club, mapping) AS p ORDER BY p.step);
+  done := (SELECT coalesce(max(a.step), 0) FROM pull_up_club.adoption a);
   FOREACH part IN ARRAY steps LOOP
     PERFORM pull_up_club.run_step(part, part.statement, cardinality(steps));
     INSERT INTO pull_up_club.adoption (step, object, what, why, statement, undo) VALUES (done + part.step, part.object, part.what, part.why, part.statement, part.undo);
