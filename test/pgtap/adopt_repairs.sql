@@ -60,8 +60,9 @@ SELECT bag_eq($$SELECT repair, object FROM test.shown WHERE repair NOT IN ('pool
   ('earnings_in_wrong_pools', 'earning %s of %s dollars'), ('missing_earnings', 'submission %s')$$, :'bogus', :'second', :'doubled', :'strayed', (SELECT earning_amount_dollars FROM test.earnings WHERE id = :'strayed'), :'unpaid'),
   'each repair finds its rows');
 SELECT bag_eq($$SELECT object FROM test.shown WHERE repair = 'pool_balances'$$, $$
-  SELECT format('pool %s of %s', p.id, p.week_start_date) FROM public.weekly_pools p
-   WHERE (p.spent_dollars, p.remaining_amount_dollars) IS DISTINCT FROM (SELECT coalesce(sum(e.earning_amount_dollars), 0), p.total_amount_dollars - coalesce(sum(e.earning_amount_dollars), 0) FROM public.weekly_earnings e WHERE e.weekly_pool_id = p.id)$$,
+  SELECT format('pool %s of %s', p.id, p.week_start_date)
+    FROM public.weekly_pools p, LATERAL (SELECT coalesce(sum(e.earning_amount_dollars), 0) AS dollars FROM public.weekly_earnings e WHERE e.weekly_pool_id = p.id) AS e
+   WHERE (p.spent_dollars, p.remaining_amount_dollars) <> (e.dollars, p.total_amount_dollars - e.dollars)$$,
   'pools that are not what their earnings make them');
 
 -- ---------------------------------------------------------------- done, one by one
