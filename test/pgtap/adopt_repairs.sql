@@ -128,4 +128,37 @@ SELECT is((SELECT (was ->> 'remaining_amount_dollars')::int FROM pull_up_club.me
 SELECT is((SELECT was ->> 'id' FROM pull_up_club.mendings WHERE what = 'duplicate_pools'), :'second', 'and the one that is no more');
 SELECT lives_ok('SELECT * FROM pull_up_club.release()', 'the club can be let go');
 SELECT isnt_empty('SELECT * FROM pull_up_club.mendings', 'the journal stays');
+
+-- ---------------------------------------------------------------- states that rows can be told from, and pools without room
+
+SET session_replication_role = replica;
+CREATE FUNCTION test.of_member(i int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT md5('submission ' || i || '.2')::uuid $$;
+UPDATE public.submissions SET status = ' Approved' WHERE id = test.of_member(11);
+UPDATE public.submissions SET status = 'done' WHERE id IN (test.of_member(12), test.of_member(13));
+DELETE FROM public.weekly_earnings WHERE submission_id = test.of_member(13);
+INSERT INTO public.submissions (id, user_id, video_url, pull_up_count, status) VALUES (md5('weird')::uuid, md5('member 14')::uuid, 'https://youtu.be/x', 9, 'weird');
+UPDATE public.payout_requests SET status = 'PAID', paid_at = now(), paid_by = md5('member 1')::uuid, paypal_email = 'x@example.org' WHERE id = (SELECT min(id::text)::uuid FROM public.payout_requests WHERE user_id = md5('member 15')::uuid);
+UPDATE public.payout_requests SET status = 'odd' WHERE id = (SELECT min(id::text)::uuid FROM public.payout_requests WHERE user_id = md5('member 16')::uuid);
+UPDATE public.payout_requests SET status = 'odd', paid_at = now(), paid_by = NULL WHERE id = (SELECT min(id::text)::uuid FROM public.payout_requests WHERE user_id = md5('member 17')::uuid);
+UPDATE public.weekly_pools SET total_amount_dollars = 10, spent_dollars = 10, remaining_amount_dollars = 0, remaining_dollars = 0 WHERE id = (SELECT weekly_pool_id FROM public.weekly_earnings WHERE submission_id = md5('submission 20.4')::uuid);
+UPDATE public.weekly_earnings SET weekly_pool_id = (SELECT id FROM public.weekly_pools ORDER BY week_start_date DESC LIMIT 1) WHERE submission_id = md5('submission 21.4')::uuid;
+SET session_replication_role = origin;
+SELECT lives_ok('SELECT * FROM pull_up_club.adopt(dry_run => false)', 'adopted with further faults');
+CREATE TABLE test.earnings_again AS SELECT id, earning_amount_dollars FROM public.weekly_earnings;
+SELECT lives_ok('SELECT * FROM pull_up_club.repair(dry_run => false)', 'all at once is repaired');
+SELECT results_eq($$SELECT (SELECT status FROM public.submissions WHERE id = i) FROM unnest(ARRAY[test.of_member(11), test.of_member(12), test.of_member(13), md5('weird')::uuid]) WITH ORDINALITY AS u(i, n) ORDER BY n$$,
+                  $$VALUES ('approved'), ('approved'), ('approved'), ('rejected')$$, 'a known spelling, what was paid, what was approved; one beside another pending one is rejected');
+SELECT isnt_empty($$SELECT FROM public.weekly_earnings WHERE submission_id = test.of_member(13)$$, 'and the approved one is paid');
+SELECT results_eq($$SELECT status FROM public.payout_requests p WHERE id = (SELECT min(id::text)::uuid FROM public.payout_requests WHERE user_id = p.user_id) AND user_id IN (md5('member 15')::uuid, md5('member 16')::uuid, md5('member 17')::uuid) ORDER BY array_position(ARRAY[md5('member 15')::uuid, md5('member 16')::uuid, md5('member 17')::uuid], user_id)$$,
+                  $$VALUES ('paid'), ('pending'), ('odd')$$, 'payouts: a known spelling, nothing that tells, and paid by nobody knows whom: that one stays');
+SELECT is(total_amount_dollars::bigint, (SELECT sum(earning_amount_dollars) FROM public.weekly_earnings WHERE weekly_pool_id = p.id), 'a pool that promised more than it held, held as much')
+  FROM public.weekly_pools p WHERE id = (SELECT weekly_pool_id FROM public.weekly_earnings WHERE submission_id = md5('submission 20.4')::uuid);
+SELECT is((SELECT weekly_pool_id FROM public.weekly_earnings WHERE submission_id = md5('submission 21.4')::uuid), (SELECT id FROM public.weekly_pools ORDER BY week_start_date DESC LIMIT 1), 'an earning for which its week has no dollars stays where it is');
+SELECT is_empty('SELECT e.id FROM test.earnings_again e LEFT JOIN public.weekly_earnings n USING (id) WHERE n.id IS NULL OR n.earning_amount_dollars < e.earning_amount_dollars', 'no earning is gone or less');
+SELECT is((SELECT array_agg(DISTINCT row_values ->> 'status') FROM pull_up_club.violations()), '{odd}', 'and is the only one that breaks anything');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT is(test.refusal('SELECT pull_up_club.repair()'), 'LG115 MENDING_REFUSED', 'it looks at what is, not at what was');
+COMMIT;
+SELECT lives_ok('SELECT * FROM pull_up_club.release()', 'and released');
+SELECT is(test.refusal('SELECT pull_up_club.repair()'), 'LG109 NOT_INSTALLED', 'then there is nothing to repair');
 SELECT * FROM finish();
