@@ -146,17 +146,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.conversion(regtype, regtype, text, text, interval) IS 'the expressions by which adopt() keeps a column and one of another type in step';
 
+CREATE FUNCTION pull_up_club.local_time_of(base regclass, column_name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE pull_up_club.type_of(base, column_name) WHEN 'timestamptz'::regtype THEN format('(%I AT TIME ZONE %L)', column_name, (SELECT time_zone FROM pull_up_club.settings)) ELSE quote_ident(column_name) END
+$$;
+COMMENT ON FUNCTION pull_up_club.local_time_of(regclass, text) IS 'an expression for a column''s moment by the club''s clock';
+
 -- A week that ends with its last second or with the next Monday ends with its Sunday; what all rows have in common is kept.
 CREATE FUNCTION pull_up_club.day_shift(base regclass, column_name text, start_column text) RETURNS interval
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  zone  constant text := (SELECT time_zone FROM pull_up_club.settings);
-  local constant text := CASE pull_up_club.type_of(base, column_name) WHEN 'timestamptz'::regtype THEN format('%I AT TIME ZONE %L', column_name, zone) ELSE quote_ident(column_name) END;
+  local constant text := pull_up_club.local_time_of(base, column_name);
   shift interval := interval '0';
 BEGIN
   EXECUTE format('SELECT CASE WHEN count(DISTINCT (%1$s)::time) = 1 THEN min((%1$s)::time)::interval ELSE interval ''0'' END FROM %2$s WHERE %3$I IS NOT NULL', local, base, column_name) INTO shift;
-  IF start_column <> column_name AND pull_up_club.type_of(base, start_column) <> 'date'::regtype THEN
-    EXECUTE format('SELECT CASE WHEN bool_and(%I - %I >= interval ''7 days'') THEN $1 + interval ''1 day'' ELSE $1 END FROM %s', column_name, start_column, base) INTO shift USING shift;
+  IF start_column <> column_name THEN
+    EXECUTE format('SELECT CASE WHEN bool_and(%s - %s >= interval ''7 days'') THEN $1 + interval ''1 day'' ELSE $1 END FROM %s', pull_up_club.local_time_of(base, column_name),
+                   pull_up_club.local_time_of(base, start_column), base) INTO shift USING shift;   -- by the clock: a week in spring has an hour less
   END IF;
   RETURN shift;
 END $$;

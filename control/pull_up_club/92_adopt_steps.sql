@@ -396,14 +396,23 @@ DECLARE
   off  record;
 BEGIN
   FOR part IN
-    SELECT (t.value ->> 'base')::regclass AS base, t.value -> 'columns' AS columns, p.*, k.derived
+    SELECT (t.value ->> 'base')::regclass AS base, t.value -> 'columns' AS columns, p.*, k.derived, k.derived IS NULL AND p.how = 'used' AS whole
       FROM jsonb_each(club) AS t, jsonb_populate_recordset(NULL::pull_up_club.found_column, t.value -> 'parts') AS p
       JOIN pull_up_club.canonical_columns k ON k.column_name = p.column_name
-     WHERE k.name = t.key AND (p.how = 'twin' AND p.differs > 0 OR k.derived IS NOT NULL AND p.how = 'used') ORDER BY 1, p.base_column
+     WHERE k.name = t.key AND (p.how = 'twin' AND p.differs > 0 OR p.how = 'used' AND (k.derived IS NOT NULL OR k.type = 'int'::regtype AND pull_up_club.type_of((t.value ->> 'base')::regclass, p.base_column) = 'numeric'::regtype))
+     ORDER BY 1, p.base_column
   LOOP
     IF part.how = 'twin' THEN
       RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the difference', part.why,
                       'the rows stay as they are; lifeguard.out_of_step() shows them until somebody mends them', NULL, NULL)::pull_up_club.adoption_step;
+      CONTINUE;
+    END IF;
+    IF part.whole THEN
+      SELECT d.* INTO off FROM pull_up_club.count_differences(part.base, quote_ident(part.base_column), format('trunc(%I)', part.base_column)) AS d;
+      IF off.rows > 0 THEN
+        RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the cents', format('in %s rows it is not whole, for example %s', off.rows, off.example),
+                        'the club counts in whole dollars: what has to read such a row is refused with LG118, and sums of them are rounded', NULL, NULL)::pull_up_club.adoption_step;
+      END IF;
       CONTINUE;
     END IF;
     SELECT d.* INTO off FROM pull_up_club.count_differences(part.base, quote_ident(part.base_column), '(' || pull_up_club.in_base_columns(part.derived, part.columns) || ')') AS d;
@@ -412,7 +421,7 @@ BEGIN
                     'each row follows when it is changed next; lifeguard.out_of_step() counts them', NULL, NULL)::pull_up_club.adoption_step;
   END LOOP;
 END $$;
-COMMENT ON FUNCTION pull_up_club.adopt_differences(jsonb) IS 'part of adopt(): rows in which columns disagree that are kept in step or derived from now on';
+COMMENT ON FUNCTION pull_up_club.adopt_differences(jsonb) IS 'part of adopt(): rows in which columns disagree that are kept in step or derived from now on, and cents';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_differences(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.plan_adoption(club jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
