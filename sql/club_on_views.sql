@@ -82,6 +82,24 @@ TABLE pg_temp.on_tables EXCEPT ALL TABLE pg_temp.by_sql;
 TABLE pg_temp.by_sql EXCEPT ALL TABLE pg_temp.on_tables;
 RESET lifeguard.direct_writes;
 
+-- the daily job and the checks read the views too, whatever the types; here they find what they find, and none fails
+UPDATE "old club"."Weekly ""Pools""" SET spent_dollars = spent_dollars + 1, remaining_dollars = remaining_dollars - 1 WHERE week_start = '2025-11-03';
+SELECT monitoring.check_pool_consistency(fix => true) - 'pools' AS mended;
+SELECT monitoring.run_daily_consistency_check() ->> 'consistent' AS consistent;
+CREATE FUNCTION pg_temp.check_all() RETURNS TABLE (name text, problem text) LANGUAGE plpgsql AS $$
+BEGIN
+  FOR name IN SELECT proname FROM pg_proc WHERE pronamespace = 'pull_up_club'::regnamespace AND prorettype IN ('monitoring.finding'::regtype, 'monitoring.gauge'::regtype) ORDER BY 1 LOOP
+    BEGIN
+      EXECUTE format('SELECT count(*) FROM pull_up_club.%I()', name);
+    EXCEPTION WHEN OTHERS THEN
+      problem := sqlerrm;
+      RETURN NEXT;
+    END;
+  END LOOP;
+END $$;
+SELECT * FROM pg_temp.check_all();
+SELECT count(*) FROM monitoring.check_missing_earnings('10 years');
+
 -- a statement of many rows writes a pool once, by either name of the table
 BEGIN;
 SELECT pg_stat_get_xact_tuples_updated('"old club"."Weekly ""Pools"""'::regclass) AS before \gset
@@ -291,3 +309,4 @@ SELECT pg_temp.way();
 DROP SCHEMA "old club" CASCADE;
 SELECT count(*) > 0 AS removed FROM pull_up_club.uninstall(keep_data => false);
 DROP SCHEMA auth CASCADE;
+SELECT pull_up_club.set('cooldown_days', '30'), pull_up_club.set('monthly_cap_dollars', '1000');

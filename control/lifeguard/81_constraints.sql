@@ -183,7 +183,8 @@ DECLARE
 BEGIN
   CASE kind
     WHEN 'check' THEN
-      RETURN NEXT format('FROM %s %s AS c WHERE NOT (%s)', CASE WHEN (SELECT k.connoinherit FROM pg_constraint k WHERE k.oid = rows_that_break.key) THEN 'ONLY' ELSE '' END, relation, condition);
+      -- a condition over the whole row names the table
+      RETURN NEXT format('FROM (SELECT tableoid, ctid, * FROM %s %s WHERE NOT (%s)) AS c', CASE WHEN (SELECT k.connoinherit FROM pg_constraint k WHERE k.oid = rows_that_break.key) THEN 'ONLY' ELSE '' END, relation, condition);
     WHEN 'foreign key' THEN
       RETURN QUERY SELECT lifeguard.orphans_of(k, p.relid) FROM lifeguard.application_keys k, (SELECT relid::oid FROM pg_partition_tree(relation) WHERE isleaf UNION SELECT relation) AS p(relid)
                     WHERE k.key = rows_that_break.key;
@@ -273,6 +274,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   given      constant text := regexp_replace(btrim($3, E' \t\r\n;'), '\s+NOT\s+VALID$', '', 'i');
+  statement  text;
   introduced lifeguard.introduced_constraints;
 BEGIN
   PERFORM lifeguard.require_owner($1);
@@ -281,7 +283,8 @@ BEGIN
       DETAIL = jsonb_build_object('table', $1::text, 'constraint', $2, 'definition', $3),
       HINT = 'SELECT lifeguard.introduce_constraint(''public.orders'', ''total_not_negative'', ''CHECK (total >= 0)''); or NOT NULL column, FOREIGN KEY (...) REFERENCES schema.table, UNIQUE (...) [WHERE (...)], EXCLUDE ...';
   END IF;
-  EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', $1);   -- two at once, and rows that come while they are counted
+  -- two at once, and rows that come while they are counted; what the statement will take, at once, for nobody to come between
+  EXECUTE format('LOCK TABLE %s IN %s MODE', $1, CASE WHEN lifeguard.constraint_statement($1, $2, given) LIKE 'ALTER TABLE%' AND lifeguard.kind_of_constraint(given) <> 'foreign key' THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
   SELECT i.* INTO introduced FROM lifeguard.introduced_constraints i WHERE i.relation = $1 AND i.constraint_name = $2;
   IF FOUND AND introduced.definition = given AND lifeguard.constraint_state(introduced) <> 'gone' THEN
     RETURN lifeguard.constraint_state(introduced);
@@ -295,10 +298,14 @@ BEGIN
   introduced := ROW($1, $2, lifeguard.kind_of_constraint(given), given, NULL, NULL, now(), current_user);
 
   IF introduced.kind IN ('check', 'foreign key') THEN
-    -- the definition is the caller's, and nothing is evaluated: a superuser may refer where the owner may not
-    EXECUTE lifeguard.constraint_statement($1, $2, given)
-            || CASE WHEN (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = $1) AND introduced.kind = 'foreign key' AND current_setting('server_version_num')::int < 180000 THEN ''
-                    WHEN EXISTS (SELECT FROM lifeguard.query_as_owner($1, format('SELECT to_jsonb(true) FROM %s LIMIT 1', $1))) THEN ' NOT VALID' ELSE '' END;
+    statement := lifeguard.constraint_statement($1, $2, given)
+                 || CASE WHEN (SELECT c.relkind = 'p' FROM pg_class c WHERE c.oid = $1) AND introduced.kind = 'foreign key' AND current_setting('server_version_num')::int < 180000 THEN ''
+                         WHEN EXISTS (SELECT FROM lifeguard.query_as_owner($1, format('SELECT to_jsonb(true) FROM %s LIMIT 1', $1))) THEN ' NOT VALID' ELSE '' END;
+    IF introduced.kind = 'check' THEN
+      PERFORM lifeguard.change_as_owner($1, statement);
+    ELSE
+      EXECUTE statement;   -- evaluates nothing of the owner's, and a superuser may refer where the owner may not
+    END IF;
   ELSE
     introduced.parts := lifeguard.parts_of_constraint($1, given);
     IF lifeguard.count_violations($1, introduced.kind, NULL, NULL, NULL, introduced.parts) = 0 THEN
@@ -325,6 +332,9 @@ DECLARE
 BEGIN
   SELECT u.* INTO STRICT unmet FROM lifeguard.unmet_constraints($1) AS u WHERE u.constraint_name = $2;
   SELECT i.* INTO introduced FROM lifeguard.introduced_constraints i WHERE i.relation = $1 AND i.constraint_name = $2;
+  IF unmet.parts IS NOT NULL THEN
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', $1);   -- what making it takes: two that read first would wait for each other
+  END IF;
   broken_by := lifeguard.count_violations($1, unmet.kind, unmet.key, unmet.other, unmet.condition, unmet.parts);
   IF broken_by > 0 THEN
     RETURN broken_by;

@@ -328,9 +328,10 @@ CREATE FUNCTION lifeguard.check_names() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT c.name FROM monitoring.checks c $$;
 COMMENT ON FUNCTION lifeguard.check_names() IS 'The names of the checks. For lifeguard.migrate().';
 
--- These two have no path of their own: a script's names are looked up under the caller's. They look up nothing there themselves.
+-- These two have no path of their own, since the script's names are looked up under the caller's; what they call themselves is bound already.
 CREATE FUNCTION lifeguard.migrate(name text, sql text, accept text[] DEFAULT '{}') RETURNS jsonb
-LANGUAGE sql AS $$ SELECT lifeguard.run_migration($1, $2, $3, false, pg_catalog.current_setting('search_path')) $$;
+LANGUAGE sql
+RETURN lifeguard.run_migration(name, sql, accept, false, current_setting('search_path'));
 COMMENT ON FUNCTION lifeguard.migrate(text, text, text[]) IS
 'Applies a script once: its statements run in the caller''s transaction, with his rights and search_path; then the checks are compared with what they said before. When a finding is new or more severe, all of it is rolled back (LG502), '
 'but for the checks in accept. Returns {"status": "applied", "name", "checksum", "statements", "seconds", "worse" (what was accepted), "renames"}, or {"status": "already applied"} for the same name and text. Kept in lifeguard.migrations. '
@@ -338,7 +339,8 @@ COMMENT ON FUNCTION lifeguard.migrate(text, text, text[]) IS
 'For superusers, and whom they grant this and run_migration(), begin_migration(), end_migration(), check_names(). Raises LG501 (same name, another text), LG502, LG503 (an argument), LG504 (COMMIT, VACUUM and their like), and what the script raises.';
 
 CREATE FUNCTION lifeguard.try_migration(name text, sql text, accept text[] DEFAULT '{}') RETURNS jsonb
-LANGUAGE sql AS $$ SELECT lifeguard.run_migration($1, $2, $3, true, pg_catalog.current_setting('search_path')) $$;
+LANGUAGE sql
+RETURN lifeguard.run_migration(name, sql, accept, true, current_setting('search_path'));
 COMMENT ON FUNCTION lifeguard.try_migration(text, text, text[]) IS
 'Does what lifeguard.migrate() would, and takes it back: the same result with the status ''would be applied'' or ''would be rolled back'', and all that got worse. Its locks are held until then. Nothing is kept. '
 'Rights and errors as migrate(), but for LG502.';

@@ -120,7 +120,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-    SELECT s.id, s.user_id, s.actual_pull_up_count, s.approved_at FROM content.submissions s
+    SELECT s.id, s.user_id, s.actual_pull_up_count::int, s.approved_at FROM content.submissions s
      WHERE s.status = 'approved' AND s.approved_at >= now() - period AND NOT EXISTS (SELECT FROM finance.weekly_earnings e WHERE e.submission_id = s.id)
      ORDER BY s.approved_at, s.id;
 END $$;

@@ -9,6 +9,7 @@ CREATE TYPE pull_up_club.found_column AS (
   other       text,                -- converted: the column that it is made of, and kept in step with
   from_base   text,                -- converted and twin: how one is made of the other, as expressions over new
   to_base     text,
+  differs     bigint,              -- twin: rows in which it says something else
   problem     text                 -- why it cannot be adopted so
 );
 
@@ -204,7 +205,10 @@ BEGIN
     IF chosen IS NULL THEN
       column_.how := 'missing';
       column_.base_column := CASE WHEN pull_up_club.has_column(base, ARRAY[wanted.column_name]) THEN wanted.column_name || '_of_club' ELSE wanted.column_name END;
-      column_.why := CASE WHEN column_.base_column = wanted.column_name THEN 'the table has no such column' ELSE format('the table''s %s is of another kind', wanted.column_name) END;
+      column_.why := CASE WHEN column_.base_column = wanted.column_name THEN 'the table has no such column' ELSE format('the table''s %s is not looked at', wanted.column_name) END;
+      IF column_.base_column <> wanted.column_name AND wanted.column_name <> ALL (ignored) THEN
+        column_.problem := format('%s is a %s, and the club''s is a %s', wanted.column_name, pull_up_club.type_of(base, wanted.column_name), wanted.type);
+      END IF;
       RETURN NEXT column_;
       CONTINUE;
     END IF;
@@ -246,7 +250,7 @@ BEGIN
                            ELSE format('should say the same as %s, and differs in %s rows, for example %s', column_.base_column, off.rows, off.example) END, NULL,
                       CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN other.from_base END,
                       CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN other.to_base END,
-                      CASE WHEN off.rows > 0 AND named IS NULL THEN format('%s and %s disagree in %s rows: which one is right?', column_.base_column, chosen, off.rows) END)::pull_up_club.found_column;
+                      off.rows, CASE WHEN off.rows > 0 AND named IS NULL THEN format('%s and %s disagree in %s rows: which one is right?', column_.base_column, chosen, off.rows) END)::pull_up_club.found_column;
     END LOOP;
   END LOOP;
 END $$;

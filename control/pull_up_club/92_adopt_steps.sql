@@ -122,12 +122,12 @@ BEGIN
       IF fill IS NOT NULL OR part.derived IS NOT NULL OR part.column_name = 'total_submissions' THEN
         drop_ := format('ALTER TABLE %s DROP COLUMN %I', base, part.base_column);   -- what is in it can be made again
       END IF;
-      RETURN NEXT ROW(NULL, object, 'add the column', part.why, CASE WHEN fill IS NULL THEN 'none' ELSE 'rewrites the table' END,
+      RETURN NEXT ROW(NULL, object, 'add the column', part.why, 'none',
                       format('ALTER TABLE %s ADD COLUMN %I %s%s%s', base, part.base_column, part.type,
                              CASE WHEN part.default_value IS NOT NULL THEN ' DEFAULT ' || part.default_value ELSE '' END,
                              CASE WHEN part.not_null AND part.default_value IS NOT NULL THEN ' NOT NULL' ELSE '' END), drop_)::pull_up_club.adoption_step;
       IF fill IS NOT NULL AND pull_up_club.has_rows(base) THEN
-        RETURN NEXT ROW(NULL, object, 'fill the column', format('it is %s', fill), 'a new column; nothing else of a row changes',
+        RETURN NEXT ROW(NULL, object, 'fill the column', format('it is %s', fill), 'rewrites the table; nothing else of a row changes',
                         format('ALTER TABLE %s ALTER COLUMN %2$I TYPE %3$s USING %4$s', base, part.base_column, part.type, fill), NULL)::pull_up_club.adoption_step;
       END IF;
     ELSIF part.how = 'used' AND part.default_value IS NOT NULL
@@ -155,6 +155,39 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.adopt_columns(text, jsonb) IS 'part of adopt(): what a table''s columns need';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_columns(text, jsonb) FROM PUBLIC;
 
+CREATE FUNCTION pull_up_club.has_orphans(base regclass, column_name name, parent regclass, parent_column name) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer boolean;
+BEGIN
+  EXECUTE format('SELECT EXISTS (SELECT FROM %1$s c WHERE c.%2$I IS NOT NULL AND NOT EXISTS (SELECT FROM %3$s p WHERE p.%4$I = c.%2$I))', base, column_name, parent, parent_column) INTO answer;
+  RETURN answer;
+END $$;
+COMMENT ON FUNCTION pull_up_club.has_orphans(regclass, name, regclass, name) IS 'whether a table has rows whose key points to nothing, whatever its constraint says';
+REVOKE EXECUTE ON FUNCTION pull_up_club.has_orphans(regclass, name, regclass, name) FROM PUBLIC;
+
+-- Who leaves takes no money rows along. A key that rows break could not be made again, so it stays.
+CREATE FUNCTION pull_up_club.adopt_keys(name text, match jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN k.convalidated AND pull_up_club.has_orphans(k.conrelid, a.attname, k.confrelid, r.attname)
+              THEN ROW(NULL, format('%s on %s', quote_ident(k.conname), k.conrelid::regclass), 'look at the orphans', 'its rows point to what is gone, although the constraint says otherwise',
+                       'money rows go on leaving with their member; adopt() again when the orphans are mended', NULL, NULL)::pull_up_club.adoption_step
+              ELSE ROW(NULL, format('%s on %s', quote_ident(k.conname), k.conrelid::regclass), 'keep the money rows', 'they outlive their member; whose they were is emptied',
+                       CASE k.confdeltype WHEN 'c' THEN 'who deletes a member deletes them no more' ELSE 'a member who has them can be deleted' END,
+                       format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL, DROP CONSTRAINT %I, ADD CONSTRAINT %3$I FOREIGN KEY (%2$I) REFERENCES %4$s (%5$I) ON DELETE SET NULL%6$s',
+                              k.conrelid::regclass, a.attname, k.conname, k.confrelid::regclass, r.attname, CASE WHEN NOT k.convalidated THEN ' NOT VALID' ELSE '' END),
+                       format('SELECT pull_up_club.restore_key(%L, %L, %L, %L, %L)', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid), a.attname, a.attnotnull))::pull_up_club.adoption_step END
+    FROM pg_constraint k
+    JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+    JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1]
+   WHERE k.conrelid = (match ->> 'base')::regclass AND k.contype = 'f' AND cardinality(k.conkey) = 1 AND k.confdeltype <> 'n' AND k.conparentid = 0
+     AND name IN ('finance.weekly_earnings', 'finance.user_earnings', 'finance.payout_requests')
+     AND a.attname IN (match -> 'columns' ->> 'user_id', match -> 'columns' ->> 'submission_id')
+   ORDER BY k.conname
+$$;
+COMMENT ON FUNCTION pull_up_club.adopt_keys(text, jsonb) IS 'part of adopt(): foreign keys that would take money rows away with their member';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_keys(text, jsonb) FROM PUBLIC;
+
 CREATE FUNCTION pull_up_club.adopt_table(name text, match jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -162,10 +195,11 @@ DECLARE
   renamed constant text := (SELECT string_agg(format('%s is %s', key, value), ', ' ORDER BY key) FROM jsonb_each_text(match -> 'columns') WHERE key <> value);
 BEGIN
   RETURN QUERY SELECT * FROM pull_up_club.adopt_triggers(name, base, mapping);
+  RETURN QUERY SELECT * FROM pull_up_club.adopt_columns(name, match);   -- none of an adopted table
+  RETURN QUERY SELECT * FROM pull_up_club.adopt_keys(name, match);
   IF match ? 'adopted' THEN
     RETURN;
   END IF;
-  RETURN QUERY SELECT * FROM pull_up_club.adopt_columns(name, match);
   RETURN NEXT ROW(NULL, name, format('make it a view of %s', base), concat_ws('; ', match ->> 'why', renamed), 'none: reads and writes go through it to the table',
                   format('SELECT pull_up_club.stand_for(%L, %L, %L)', name, base, match -> 'columns'),
                   format('SELECT pull_up_club.stand_for_no_more(%L)', name))::pull_up_club.adoption_step;
@@ -173,13 +207,47 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.adopt_table(text, jsonb, jsonb) IS 'part of adopt(): the steps for one table that was found';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_table(text, jsonb, jsonb) FROM PUBLIC;
 
+CREATE FUNCTION pull_up_club.reason_of(kind text, name text, make text, OUT what text, OUT why text, OUT risk text)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.what, r.why, r.risk
+    FROM (VALUES
+      ('role',            'create the role',         'the API''s callers act as it',                              'none'),
+      ('schema',          'create the schema',       'the club''s names are in it',                               'none'),
+      ('table',           'create the table',        'the database has none like it',                             'none'),
+      ('constraint',      'create the constraint',   'the link leads to a row that is there',                     'a row that breaks it stops the adoption'),
+      ('unique index',    'create the index',        'there is one of a kind',                                    'a second one is refused from now on'),
+      ('index',           'create the index',        'rows are looked up by it',                                  'none'),
+      ('view',            'create the view',         'readers of the club see it',                                'none'),
+      ('function',        'create the function',     'it runs as the owner of the tables, so it is his',          'none'),
+      ('trigger',         'create the trigger',      'it sees what no rule does: new users, rows that are deleted', 'none'),
+      ('rows',            'fill',                    'it follows from the rows that there are',                   'none'),
+      ('rule lifecycle',  'declare the lifecycle',   'a state is one that is known',                              'other states are refused'),
+      ('rule transition', 'declare the transition',  'a state may become this one, and no other',                 'moves that nobody declared are refused'),
+      ('rule guard',      'declare the guard',       'a move is refused unless it holds',                         'a client that relied on less gets an error that says so'),
+      ('rule stamp',      'declare the stamp',       'the database sets it, not the client',                      'what a client writes there may not stay'),
+      ('rule action',     'declare the action',      'it does what the old triggers did, or fails loudly',        'an error undoes the statement'),
+      ('rule protect_columns', 'protect the columns', 'a member does not decide it',                              'a member who changes it gets an error'),
+      ('rule keep_updated_at', 'keep updated_at',    'it is when the row was changed last',                       'none'),
+      ('admins',          'register the admins',     'is_admin() reads the table',                                'none'),
+      ('security',        'switch row security on',  'a new table is closed but for its policies',                'none'),
+      ('policy',          'create the policy',       'who may reach which rows of a new table',                   'none'),
+      ('grant',           'grant',                   'the API''s roles need it',                                  'none'),
+      ('check',           'add the check',           'the nightly checks tell when it is not so',                 'none'),
+      ('gauges',          'add the gauges',          'the health report shows them',                              'none'),
+      ('job',             'add the job',             'monitoring.schedule_jobs() schedules it',                   'none'),
+      ('lint',            'accept the lint',         'it is so on purpose',                                       'none')) AS r(part, what, why, risk)
+   WHERE r.part = CASE WHEN kind = 'rule' THEN 'rule ' || split_part(name, ' ', 1)
+                       WHEN kind = 'index' AND make LIKE 'CREATE UNIQUE %' THEN 'unique index' ELSE kind END
+$$;
+COMMENT ON FUNCTION pull_up_club.reason_of(text, text, text) IS 'what a step of adopt() does with a part of the blueprint, why, and at what risk';
+
 -- What of the blueprint is not there, on the tables that were found. Rows, policies and grants of those tables stay as they are.
 CREATE FUNCTION pull_up_club.adopt_blueprint(club jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   part   record;
   home   text;
-  what   text;
+  reason record;
   undo   text;
   make   text;
   there  boolean;
@@ -195,9 +263,6 @@ BEGIN
     END IF;
     CONTINUE WHEN there OR part.kind = 'rows' AND part.name <> 'the ranks'
                OR part.kind = 'rows' AND EXISTS (SELECT FROM pull_up_club.adoption a WHERE a.object = part.name);
-    what := CASE part.kind WHEN 'rule' THEN 'declare the rule' WHEN 'admins' THEN 'register the admins' WHEN 'security' THEN 'switch row security on' WHEN 'grant' THEN 'grant'
-                           WHEN 'rows' THEN 'fill' WHEN 'check' THEN 'add the check' WHEN 'gauges' THEN 'add the gauges' WHEN 'job' THEN 'add the job' WHEN 'lint' THEN 'accept the lint'
-                           ELSE format('create the %s', part.kind) END;
     undo := CASE part.kind
               WHEN 'table'    THEN CASE WHEN part.name LIKE 'analytics.%' OR part.name IN ('finance.user_earnings', 'finance.monthly_totals') THEN format('DROP TABLE %s', part.name)
                                         ELSE format('SELECT pull_up_club.drop_table(%L)', part.name) END
@@ -210,10 +275,8 @@ BEGIN
               WHEN 'rule'     THEN pull_up_club.on_base(part.kind, part.name, part.unmake, club)
               WHEN 'grant'    THEN CASE WHEN part.name LIKE '% ON FUNCTION %' THEN NULL END
               ELSE CASE WHEN part.kind = 'admins' THEN pull_up_club.on_base(part.kind, part.name, part.unmake, club) ELSE part.unmake END END;
-    RETURN NEXT ROW(NULL, part.name, what,
-                    CASE part.kind WHEN 'rule' THEN 'a rule of the club''s, in one of the two triggers' WHEN 'table' THEN 'the database has none'
-                                   WHEN 'index' THEN 'native code looks rows up by it' WHEN 'check' THEN 'tells when it is not so' ELSE 'the club has it' END,
-                    CASE part.kind WHEN 'rule' THEN 'a change that breaks it is refused from now on' WHEN 'index' THEN CASE WHEN make LIKE 'CREATE UNIQUE %' THEN 'a second row like it is refused' ELSE 'none' END ELSE 'none' END,
+    reason := pull_up_club.reason_of(part.kind, part.name, make);
+    RETURN NEXT ROW(NULL, part.name, reason.what, reason.why, reason.risk,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
                          THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || regexp_replace((regexp_match(make, ' ON \S+ (.*)$'))[1], ' WHERE (.*)$', ' WHERE (\1)'))
                          ELSE btrim(make, E'\n') END,
@@ -308,10 +371,39 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.adopt_settings(jsonb) IS 'part of adopt(): settings that do not fit what the club did until now';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_settings(jsonb) FROM PUBLIC;
 
+-- Columns that should say the same and do not, before anything else is said: their rows stay as they are.
+CREATE FUNCTION pull_up_club.adopt_differences(club jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  part record;
+  off  record;
+BEGIN
+  FOR part IN
+    SELECT (t.value ->> 'base')::regclass AS base, t.value -> 'columns' AS columns, p.*, k.derived
+      FROM jsonb_each(club) AS t, jsonb_populate_recordset(NULL::pull_up_club.found_column, t.value -> 'parts') AS p
+      JOIN pull_up_club.canonical_columns k ON k.column_name = p.column_name
+     WHERE k.name = t.key AND (p.how = 'twin' AND p.differs > 0 OR k.derived IS NOT NULL AND p.how = 'used') ORDER BY 1, p.base_column
+  LOOP
+    IF part.how = 'twin' THEN
+      RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the difference', part.why,
+                      'the rows stay as they are; lifeguard.out_of_step() shows them until somebody mends them', NULL, NULL)::pull_up_club.adoption_step;
+      CONTINUE;
+    END IF;
+    SELECT d.* INTO off FROM pull_up_club.count_differences(part.base, quote_ident(part.base_column), '(' || pull_up_club.in_base_columns(part.derived, part.columns) || ')') AS d;
+    CONTINUE WHEN off.rows = 0;
+    RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the difference', format('in %s rows it is not what the row says, for example %s', off.rows, off.example),
+                    'each row follows when it is changed next; lifeguard.out_of_step() counts them', NULL, NULL)::pull_up_club.adoption_step;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION pull_up_club.adopt_differences(jsonb) IS 'part of adopt(): rows in which columns disagree that are kept in step or derived from now on';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_differences(jsonb) FROM PUBLIC;
+
 CREATE FUNCTION pull_up_club.plan_adoption(club jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT ROW((row_number() OVER (ORDER BY stage, place))::int, object, what, why, risk, statement, undo)::pull_up_club.adoption_step
     FROM (SELECT 0 AS stage, 0 AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_settings(club) AS s
+          UNION ALL
+          SELECT 0, row_number() OVER (), s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_differences(club) AS s
           UNION ALL
           SELECT 1, row_number() OVER (ORDER BY b.place, s.n) AS place, s.object, s.what, s.why, s.risk, s.statement, s.undo
             FROM jsonb_each(club) AS t JOIN pull_up_club.blueprint b ON b.kind = 'table' AND b.name = t.key,

@@ -36,6 +36,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.drop_column(regclass, text) IS 'part of release(): drops a column that adopt() has added, unless there is something in it; then it says so';
 
+CREATE FUNCTION pull_up_club.restore_key(base regclass, constraint_name name, definition text, column_name name, not_null boolean) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  emptied boolean;
+  said    text;
+BEGIN
+  BEGIN
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %3$s', base, constraint_name, definition);
+  EXCEPTION WHEN foreign_key_violation THEN
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %3$s NOT VALID', base, constraint_name, definition);
+    said := format('%s on %s is NOT VALID: rows break it that came past it', constraint_name, base);
+  END;
+  EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE %I IS NULL)', base, column_name) INTO emptied;
+  IF not_null AND NOT emptied THEN
+    EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', base, column_name);
+  ELSIF not_null THEN
+    said := concat_ws('; ', said, format('%s.%I stays without NOT NULL: members have left', base, column_name));
+  END IF;
+  RETURN said;
+END $$;
+COMMENT ON FUNCTION pull_up_club.restore_key(regclass, name, text, name, boolean) IS 'part of release(): a foreign key as it was; the column is NOT NULL again unless members have left';
+
 CREATE FUNCTION pull_up_club.drop_table(name text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -92,12 +114,33 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.lock_tables(regclass[]) IS 'locks tables against everybody, or LG124 ADOPTION_WAITS with whom it waited for after lock_timeout (5 seconds where that is 0)';
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_tables(regclass[]) FROM PUBLIC;
 
+-- Anybody may ask, so that he learns what he lacks.
+CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lacks constant text[] := ARRAY(
+    SELECT r.lacks FROM pull_up_club.missing_rights() AS r
+    UNION ALL
+    SELECT format('ownership of %s', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')
+    UNION ALL   -- who writes there decides what release() runs
+    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption}'::text[]) AS t(name), unnest('{INSERT,DELETE}'::text[]) AS p(privilege)
+     WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
+     ORDER BY 1);
+BEGIN
+  IF lacks <> '{}' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG108',
+      MESSAGE = format('NOT_PERMITTED: %s may not adopt or release the club', current_user),
+      DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
+      HINT = 'Do it as a superuser, or grant what is missing.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.require_rights(regclass[]) IS 'part of adopt() and release(): LG108 NOT_PERMITTED with the rights that the caller lacks, among them the ownership of the tables';
+
 CREATE FUNCTION pull_up_club.require_adoptable(source name, club jsonb, mapping jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   missing text[] := ARRAY(SELECT t.key FROM jsonb_each(club) AS t WHERE t.value ->> 'base' IS NULL ORDER BY 1);
   problem text;
-  lacks   text[];
 BEGIN
   IF missing <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG121',
@@ -106,16 +149,7 @@ BEGIN
                                   'wanted', (SELECT jsonb_object_agg(m.name, m.has) FROM pull_up_club.table_marks m WHERE m.name = ANY (missing))),
       HINT = 'Name the schema, adopt(''other''), or the tables: adopt(mapping => ''{"content.submissions": {"table": "videos"}}''). A new club is made by install().';
   END IF;
-  lacks := ARRAY(SELECT r.lacks FROM pull_up_club.missing_rights() AS r
-                 UNION ALL
-                 SELECT format('ownership of %s', t.value ->> 'base') FROM jsonb_each(club) AS t JOIN pg_class c ON c.oid = (t.value ->> 'base')::regclass
-                  WHERE NOT pg_has_role(c.relowner, 'USAGE') ORDER BY 1);
-  IF lacks <> '{}' THEN
-    RAISE EXCEPTION USING ERRCODE = 'LG108',
-      MESSAGE = format('NOT_PERMITTED: %s may not adopt the club', current_user),
-      DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
-      HINT = 'Adopt as a superuser, or grant what is missing.';
-  END IF;
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT (t.value ->> 'base')::regclass FROM jsonb_each(club) AS t));
   SELECT string_agg(format('%s: %s', p.object, p.problem), '; ') INTO problem FROM pull_up_club.adoption_problems(club) AS p;
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG122',
@@ -138,7 +172,7 @@ BEGIN
   RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
   IF statement IS NULL THEN
     RETURN NULL;
-  ELSIF statement LIKE 'SELECT pull_up_club.drop_%' THEN
+  ELSIF statement ~ '^SELECT pull_up_club\.(drop|restore)_' THEN
     EXECUTE statement INTO said;
   ELSE
     EXECUTE statement;
@@ -169,6 +203,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
       HINT = 'adopt(''public'', dry_run => false) does what adopt(''public'') shows.';
   END IF;
+  PERFORM pull_up_club.require_rights('{}');
   PERFORM pull_up_club.check_mapping(mapping);
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
   club := pull_up_club.find_club(source, mapping);
@@ -208,8 +243,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   taken pull_up_club.adoption;
   count int;
+  nth   int := 0;
   said  text;
 BEGIN
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
   IF dry_run THEN
     RETURN QUERY SELECT a.step, a.object, 'take back: ' || a.what, a.undo FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC;
@@ -218,7 +255,8 @@ BEGIN
   PERFORM pull_up_club.lock_tables(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   count := (SELECT count(*) FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL);
   FOR taken IN SELECT * FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC LOOP
-    said := pull_up_club.run_step(ROW(taken.step, taken.object, 'take back: ' || taken.what, taken.why, NULL, taken.undo, NULL)::pull_up_club.adoption_step, taken.undo, count);
+    nth := nth + 1;
+    said := pull_up_club.run_step(ROW(nth, taken.object, 'take back: ' || taken.what, taken.why, NULL, taken.undo, NULL)::pull_up_club.adoption_step, taken.undo, count);
     RETURN QUERY SELECT taken.step, taken.object, coalesce(said, 'taken back: ' || taken.what), taken.undo;
   END LOOP;
   DELETE FROM pull_up_club.adoption;
@@ -226,7 +264,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.release(boolean) IS
   'takes back what adopt() has done, in the opposite order: triggers, views, constraints and columns are as they were, and rows as they are; columns and tables that hold what was '
-  'written since stay, and it says so. Returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
+  'written since stay, and it says so. Returns a line for each step. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.drop_table(text),
-                           pull_up_club.drop_schema(text), pull_up_club.adopt(name, boolean, jsonb), pull_up_club.release(boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.restore_key(regclass, name, text, name, boolean), pull_up_club.drop_table(text),
+                           pull_up_club.drop_schema(text) FROM PUBLIC;

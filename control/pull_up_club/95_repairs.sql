@@ -174,6 +174,11 @@ BEGIN
       DETAIL = jsonb_build_object('repair', what, 'known', to_jsonb(known)),
       HINT = format('There are %s; NULL is all of them.', array_to_string(known, ', '));
   END IF;
+  IF to_regclass('content.submissions') IS NULL OR to_regclass('finance.weekly_earnings') IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG109', MESSAGE = 'NOT_INSTALLED: there is no club to repair',
+      DETAIL = jsonb_build_object('content.submissions', to_regclass('content.submissions'), 'finance.weekly_earnings', to_regclass('finance.weekly_earnings')),
+      HINT = 'adopt() takes one in that is there, install() makes a new one.';
+  END IF;
   PERFORM pull_up_club.require_read_committed('pull_up_club.repair()');
   BEGIN
     FOREACH part IN ARRAY CASE WHEN what IS NULL THEN known ELSE ARRAY[what] END LOOP
@@ -190,7 +195,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair(text, boolean) IS
   'what a repair would change, and what that was and would be: unknown_states, duplicate_pools, earnings_in_wrong_pools, pool_balances, missing_earnings; NULL: all, in this order. '
-  'dry_run => false does it and keeps each change in pull_up_club.mendings. LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
+  'dry_run => false does it and keeps each change in pull_up_club.mendings. LG109 NOT_INSTALLED, LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
 
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_pools(), pull_up_club.switch_rules(regclass, text), pull_up_club.settle_pool(uuid), pull_up_club.note_mending(text, text, jsonb, jsonb), pull_up_club.repair_unknown_states(), pull_up_club.repair_duplicate_pools(),
                            pull_up_club.repair_earnings_in_wrong_pools(), pull_up_club.repair_pool_balances(), pull_up_club.repair_missing_earnings(), pull_up_club.repair(text, boolean) FROM PUBLIC;

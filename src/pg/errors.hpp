@@ -64,6 +64,21 @@ constexpr int invalid_job = sqlstate("LG430");
 constexpr int no_such_job = sqlstate("LG431");
 constexpr int no_scheduler = sqlstate("LG432");
 
+// migrations
+constexpr int migration_changed = sqlstate("LG501");
+constexpr int checks_worse = sqlstate("LG502");
+constexpr int invalid_migration = sqlstate("LG503");
+constexpr int not_in_a_migration = sqlstate("LG504");
+constexpr int no_such_trigger = sqlstate("LG511");
+constexpr int trigger_not_yours = sqlstate("LG512");
+constexpr int invalid_constraint = sqlstate("LG521");
+constexpr int constraint_exists = sqlstate("LG522");
+constexpr int not_introduced = sqlstate("LG523");
+constexpr int invalid_view_name = sqlstate("LG532");
+constexpr int invalid_view_columns = sqlstate("LG533");
+constexpr int not_renamed = sqlstate("LG534");
+constexpr int columns_only = sqlstate("LG535");
+
 // the club
 constexpr int pool_date_mismatch = sqlstate("LG101");
 constexpr int pool_missing = sqlstate("LG102");
