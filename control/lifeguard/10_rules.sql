@@ -39,6 +39,21 @@ COMMENT ON TABLE lifeguard.declared_tables IS
 'The tables that were given rules, by the timing of the trigger that carries them; not the rules, which only the trigger knows. The check rule_triggers misses a trigger by it. '
 'Written when a trigger of ours is created and when the functions that declare rules drop it.';
 
+-- pg_restore with several jobs creates triggers while it copies what was noted of them: who comes second finds the row there.
+CREATE FUNCTION lifeguard.enter_once() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known boolean;
+BEGIN
+  PERFORM pg_advisory_xact_lock(tg_relid::int, hashtext(new::text));
+  EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t = $1)', tg_relid::regclass) INTO known USING new;
+  RETURN CASE WHEN NOT known THEN new END;
+END $$;
+COMMENT ON FUNCTION lifeguard.enter_once() IS
+'Trigger function BEFORE INSERT of lifeguard.declared_tables and lifeguard.audit_stories: leaves out a row that is there already, also one that another session is about to commit.';
+REVOKE EXECUTE ON FUNCTION lifeguard.enter_once() FROM PUBLIC;
+CREATE TRIGGER enter_once BEFORE INSERT ON lifeguard.declared_tables FOR EACH ROW EXECUTE FUNCTION lifeguard.enter_once();
+
 CREATE FUNCTION lifeguard.compile_rules(relation regclass) RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'lifeguard_compile_rules';
 COMMENT ON FUNCTION lifeguard.compile_rules(regclass) IS

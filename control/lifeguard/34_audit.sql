@@ -204,6 +204,8 @@ SELECT pg_extension_config_dump('lifeguard.audit_stories', '');   -- also of tab
 COMMENT ON TABLE lifeguard.audit_stories IS
 'Whose each story of monitoring.audit_log is or was. Written when an audit is declared; stays when it is dropped.';
 
+CREATE TRIGGER enter_once BEFORE INSERT ON lifeguard.audit_stories FOR EACH ROW EXECUTE FUNCTION lifeguard.enter_once();
+
 CREATE FUNCTION lifeguard.keep_story() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -3,6 +3,7 @@
 #include "pg/subtransaction.hpp"
 #include "pg/text.hpp"
 #include "rules/compiled.hpp"
+#include "rules/ddl.hpp"
 #include "rules/register.hpp"
 
 // What the server's own DDL means for rules: a trigger of ours gets its dependencies when it is created (also by a
@@ -96,7 +97,8 @@ void created(const OwnTrigger &own) {
         record_dependencies(&copy);
         return;
     }
-    note_declared(RelationGetRelid(own.table), own.timing, true);
+    if (!IsBinaryUpgrade) // it comes with the rows
+        note_declared(RelationGetRelid(own.table), own.timing, true);
     const ErrorData *error = pg::try_in_subtransaction(record_dependencies, &copy);
     if (error != nullptr)
         ereport(WARNING, (errcode(err::unreadable_rules),
@@ -170,7 +172,36 @@ void for_each_trigger(const char *query, void (*visit)(const OwnTrigger &)) {
     SPI_finish();
 }
 
+ProcessUtility_hook_type next_utility = nullptr;
+
+// CREATE TRIGGER in a cluster that pg_upgrade fills, where the event trigger comes last.
+void watch_upgrade(PlannedStmt *planned, const char *text, bool read_only, ProcessUtilityContext context,
+                   ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *destination,
+                   QueryCompletion *completion) {
+    (next_utility != nullptr ? next_utility : standard_ProcessUtility)(planned, text, read_only, context, parameters,
+                                                                       environment, destination, completion);
+    if (!IsA(planned->utilityStmt, CreateTrigStmt) || !OidIsValid(get_extension_oid("lifeguard", true)))
+        return;
+    CommandCounterIncrement();
+    const auto *statement = castNode(CreateTrigStmt, planned->utilityStmt);
+    const Oid table = RangeVarGetRelid(statement->relation, NoLock, false);
+    const int level = pg::pin_search_path();
+    for_each_trigger(psprintf("SELECT t.oid, t.tgrelid, t.tgfoid FROM pg_catalog.pg_trigger t "
+                              "WHERE t.tgfoid IN (%%u, %%u) AND t.oid = %u",
+                              get_trigger_oid(table, statement->trigname, false)),
+                     created);
+    pg::unpin_search_path(level);
+}
+
 } // namespace
+
+void init_ddl() {
+    if (!IsBinaryUpgrade)
+        return;
+    next_utility = ProcessUtility_hook;
+    ProcessUtility_hook = watch_upgrade;
+}
+
 } // namespace lifeguard::rules
 
 // lifeguard.watch_ddl(): the event trigger at the end of every DDL command that may concern rules.

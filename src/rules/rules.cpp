@@ -1,5 +1,6 @@
 #include "rules/batch.hpp"
 #include "rules/compiled.hpp"
+#include "rules/ddl.hpp"
 #include "rules/nesting.hpp"
 #include "rules/partition_move.hpp"
 #include "rules/rules.hpp"
@@ -11,6 +12,7 @@ void init() {
     init_compiled();
     init_batches();
     init_partition_moves();
+    init_ddl();
 }
 
 } // namespace lifeguard::rules
