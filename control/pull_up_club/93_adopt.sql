@@ -89,7 +89,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            WHERE (locktype = 'relation' AND relation = ANY (relations::oid[])
                   OR locktype = 'advisory' AND classid = 'pg_extension'::regclass AND objid = (hashtext('pull_up_club')::bigint & 4294967295)::oid AND objsubid = 2)
              AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-             AND pid <> pg_backend_pid() ORDER BY pid, locktype = 'relation' DESC, mode DESC) AS l
+             AND pid <> pg_backend_pid()
+           ORDER BY pid, locktype = 'relation' DESC, array_position('{AccessExclusiveLock,ExclusiveLock,ShareRowExclusiveLock,ShareLock,ShareUpdateExclusiveLock,RowExclusiveLock,RowShareLock}', mode)) AS l
     LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 $$;
 COMMENT ON FUNCTION pull_up_club.who_holds(regclass[]) IS 'who holds locks on these tables, or the one by which nobody adopts or installs at the same time: user, process, mode, since when';
