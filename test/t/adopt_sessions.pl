@@ -72,9 +72,9 @@ $first->query('COMMIT;');
 is(after_waiting($late), 'approved', 'who came in between goes on');
 is(after_waiting($second), 'steps 0', 'and who adopts after it finds nothing to do');
 is(paid(3), '1 5', 'by the new rules');
-is(sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 3')}), '0', 'and not by the old ones');
+is(sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 3')::uuid::text}), '0', 'and not by the old ones');
 is($writer->query('EXECUTE approve(4);'), 'approved', 'what was prepared before');
-is(paid(4) . sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 4')}), '1 50', 'goes by the new rules too');
+is(paid(4) . sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 4')::uuid::text}), '1 50', 'goes by the new rules too');
 
 # --- released while somebody approves ---
 
@@ -87,9 +87,9 @@ $writer->query('COMMIT;');
 is(after_waiting($patient), 'steps 1', 'it goes on when that is committed');
 is(after_waiting($behind), 'approved', 'who came behind it goes on');
 is(paid(5), '1 5', 'the one before is paid by the rules');
-is(paid(6) . ' ' . sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 6')}), '1 5 1', 'the one behind by the old triggers');
+is(paid(6) . ' ' . sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 6')::uuid::text}), '1 5 1', 'the one behind by the old triggers');
 is($writer->query('EXECUTE approve(7);') . ' ' . paid(7), 'approved 1 5', 'a session from before knows of it');
-is(sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 7')}), '1', 'and goes by the old triggers');
+is(sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 7')::uuid::text}), '1', 'and goes by the old triggers');
 is(sql($state), '0 0', 'released');
 
 # --- two at once, and the first takes it back ---
