@@ -12,6 +12,7 @@ GRANT SELECT ON pull_up_club.adopted_tables TO PUBLIC;
 
 CREATE TABLE pull_up_club.adoption (
   step      int PRIMARY KEY,
+  part      text NOT NULL DEFAULT 'adopt' CHECK (part IN ('adopt', 'policies', 'move')),   -- whose step: adopt()'s, replace_policies()'s, move_to_schemas()'s
   object    text NOT NULL,
   what      text NOT NULL,
   why       text NOT NULL,
@@ -20,9 +21,18 @@ CREATE TABLE pull_up_club.adoption (
   done_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
   done_by   text NOT NULL DEFAULT session_user
 );
-COMMENT ON TABLE pull_up_club.adoption IS 'what pull_up_club.adopt() has done, step by step, and how release() takes each back';
+COMMENT ON TABLE pull_up_club.adoption IS 'what pull_up_club.adopt(), replace_policies() and move_to_schemas() have done, step by step, and how release() takes each back';
 SELECT pg_extension_config_dump('pull_up_club.adoption', '');
 GRANT SELECT ON pull_up_club.adoption TO pg_monitor;
+
+-- What is set aside while names change hands; empty outside of such a transaction.
+CREATE TABLE pull_up_club.set_aside (
+  relation       regclass PRIMARY KEY,
+  view_statement text,
+  before         text[],
+  after          text[]
+);
+COMMENT ON TABLE pull_up_club.set_aside IS 'views and rules that are set aside in the course of move_to_schemas() and move_back()';
 
 CREATE FUNCTION pull_up_club.adopted() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -35,6 +45,33 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce((SELECT a.base FROM pull_up_club.adopted_tables a JOIN pg_class c ON c.oid = a.base WHERE a.name = base_of.name), to_regclass(name))
 $$;
 COMMENT ON FUNCTION pull_up_club.base_of(text) IS 'the table that has the rows of this canonical name: the adopted one, or the one of that name; NULL without one';
+
+CREATE FUNCTION pull_up_club.policies_replaced(name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM pull_up_club.adoption a WHERE a.part = 'policies' AND a.object = policies_replaced.name)
+$$;
+COMMENT ON FUNCTION pull_up_club.policies_replaced(text) IS 'whether replace_policies() has given the adopted table of this canonical name the club''s policies and grants';
+REVOKE EXECUTE ON FUNCTION pull_up_club.policies_replaced(text) FROM PUBLIC;
+
+-- An expression over canonical columns as one over a base table's; what is quoted stays.
+CREATE FUNCTION pull_up_club.in_base_columns(expression text, columns jsonb, prefix text DEFAULT '') RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(CASE WHEN token[1] IS NOT NULL AND columns ? token[1] THEN prefix || quote_ident(columns ->> token[1]) ELSE coalesce(token[1], token[2]) END, '' ORDER BY n)
+    FROM regexp_matches(expression, '([a-z_][a-z_0-9]*)|(''[^'']*''|[^a-z_'']+|.)', 'g') WITH ORDINALITY AS t(token, n)
+$$;
+COMMENT ON FUNCTION pull_up_club.in_base_columns(text, jsonb, text) IS 'an expression of the blueprint, with the names that the columns have in an adopted table';
+
+-- Who may write a column may write what is kept in step with it: old clients know only that.
+CREATE FUNCTION pull_up_club.granted_on_base(columns text[], base regclass, club_columns jsonb) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT array_agg(column_name ORDER BY n, twin)
+    FROM unnest(columns) WITH ORDINALITY AS c(canonical, n),
+         LATERAL (SELECT coalesce(club_columns ->> canonical, canonical) AS own) AS o,
+         LATERAL (SELECT own AS column_name, '' AS twin
+                  UNION ALL
+                  SELECT r.definition ->> 'twin', r.definition ->> 'twin' FROM lifeguard.rules r WHERE r.relation = base AND r.kind = 'keep_in_step' AND r.definition ->> 'column' = own) AS all_
+$$;
+COMMENT ON FUNCTION pull_up_club.granted_on_base(text[], regclass, jsonb) IS 'the columns of an adopted table that stand for these canonical ones, with those that are kept in step with them';
 
 CREATE FUNCTION pull_up_club.make_good() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -91,6 +128,14 @@ DECLARE
 BEGIN
   IF kind = 'rule' THEN
     statement := pull_up_club.row_on_base(statement, club -> home);
+  END IF;
+  IF kind = 'policy' THEN
+    statement := (SELECT part[1] || pull_up_club.in_base_columns(part[2], club -> home -> 'columns') FROM regexp_match(statement, '^(.*? (?:USING|WITH CHECK) )(.*)$') AS part);
+  ELSIF kind = 'grant' AND club ? home AND statement ~ '\) ON ' THEN
+    statement := (SELECT format('%s(%s)%s', part[1], (SELECT string_agg(quote_ident(c), ', ' ORDER BY n)
+                                                       FROM unnest(pull_up_club.granted_on_base(string_to_array(part[2], ', '), (club -> home ->> 'base')::regclass, club -> home -> 'columns'))
+                                                            WITH ORDINALITY AS g(c, n)), part[3])
+                    FROM regexp_match(statement, '^(.*?)\((.*?)\)( ON .*)$') AS part);
   END IF;
   FOR was, is_now IN
     SELECT key, value FROM jsonb_each_text(club -> home -> 'columns') WHERE key <> value AND kind IN ('rule', 'admins', 'index')

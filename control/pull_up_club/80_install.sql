@@ -104,11 +104,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT privilege || ' on table auth.users', has_table_privilege(oid, privilege)
       FROM users, unnest('{SELECT,REFERENCES,TRIGGER}'::text[]) AS privilege
     UNION ALL
-    SELECT 'EXECUTE on function ' || n.nspname || '.' || p.proname, has_function_privilege(p.oid, 'EXECUTE')
+    SELECT DISTINCT format('EXECUTE on all functions in schema %I', n.nspname), false
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
      WHERE p.oid IN (SELECT pull_up_club.own_functions()) AND n.nspname <> 'monitoring'
            AND p.prorettype NOT IN ('monitoring.finding'::regtype, 'monitoring.gauge'::regtype)     -- lifeguard calls these
-        OR n.nspname = 'lifeguard' AND p.proname IN ('use_admins', 'use_source', 'try_source', 'check_roles', 'drop_source')
+           AND NOT has_function_privilege(p.oid, 'EXECUTE')
+    UNION ALL
+    SELECT 'EXECUTE on function ' || n.nspname || '.' || p.proname, has_function_privilege(p.oid, 'EXECUTE')
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE n.nspname = 'lifeguard' AND p.proname IN ('use_admins', 'use_source', 'try_source', 'check_roles', 'drop_source')
         OR n.nspname = 'monitoring' AND p.proname IN ('add_check', 'drop_check', 'add_gauges', 'drop_gauges', 'add_job', 'drop_job', 'health')
     UNION ALL   -- who is an admin for lifeguard, and what it checks and shows, is written there
     SELECT format('%s on table %s', privilege, oid::regclass), has_table_privilege(oid, privilege)

@@ -81,34 +81,44 @@ BEGIN
      WHERE b.kind = 'table' AND pull_up_club.table_of(b.kind, b.name) IS NOT NULL AND b.name <> 'auth.users'
        AND NOT EXISTS (SELECT FROM pull_up_club.adopted_tables a WHERE a.name = b.name)
        AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = pull_up_club.table_of(b.kind, b.name) AND c.conname = wanted[1])
-    UNION ALL   -- an adopted table's were introduced
-    SELECT 'constraint ' || a.object, format('the constraint %s is missing', a.object), jsonb_build_object('kind', 'constraint', 'name', a.object, 'remedy', a.statement || ';'), NULL
+    UNION ALL   -- an adopted table's were introduced, and may have moved with it since
+    SELECT 'constraint ' || a.object, format('the constraint %s is missing', a.object), jsonb_build_object('kind', 'constraint', 'name', a.object, 'remedy', pull_up_club.make_good()), NULL
       FROM pull_up_club.adoption a
      WHERE a.what = 'introduce the constraint'
-       AND NOT EXISTS (SELECT FROM lifeguard.introduced_constraints i WHERE a.object = format('%s on %s', i.constraint_name, i.relation))
+       AND NOT EXISTS (SELECT FROM lifeguard.introduced_constraints i JOIN pull_up_club.adopted_tables t ON t.base = i.relation WHERE i.constraint_name = split_part(a.object, ' on ', 1))
      ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION pull_up_club.check_objects() IS 'check: tables, constraints, indexes, views and functions of the club that are gone';
 
 CREATE FUNCTION pull_up_club.check_security() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  old     constant text[] := ARRAY(SELECT a.name FROM pull_up_club.adopted_tables a WHERE NOT pull_up_club.policies_replaced(a.name));
+  install constant text := CASE WHEN EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN 'SELECT * FROM pull_up_club.replace_policies(dry_run => false);' ELSE 'SELECT pull_up_club.install();' END;
 BEGIN
   RETURN QUERY
+    SELECT a.name, format('the policies and grants of %s are those from before it was adopted', a.base),
+           jsonb_build_object('table', a.name, 'base', a.base::text, 'row_security', c.relrowsecurity, 'policies', (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid),
+                              'remedy', 'SELECT * FROM pull_up_club.replace_policies();'), 'warning'
+      FROM pull_up_club.adopted_tables a JOIN pg_class c ON c.oid = a.base WHERE a.name = ANY (old)
+     ORDER BY a.name;
+  RETURN QUERY
     SELECT b.name,
-           format(CASE WHEN NOT c.relrowsecurity THEN 'row security on %s is off: whoever may read the table reads every row' ELSE 'no policy lets anybody at the rows of %s' END, b.name),
+           format(CASE WHEN NOT c.relrowsecurity THEN 'row security on %s is off: whoever may read the table reads every row' ELSE 'no policy lets anybody at the rows of %s' END, c.oid::regclass),
            jsonb_build_object('table', b.name, 'row_security', c.relrowsecurity, 'policies', (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid), 'remedy',
-             CASE WHEN NOT c.relrowsecurity THEN format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', b.name) ELSE 'SELECT pull_up_club.install();' END), NULL::text
-      FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = pull_up_club.table_of(b.kind, b.name) AND c.relkind IN ('r', 'p')
-     WHERE b.kind = 'security' AND (NOT c.relrowsecurity OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid))
+             CASE WHEN NOT c.relrowsecurity THEN format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY;', c.oid::regclass) ELSE install END), NULL::text
+      FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = pull_up_club.base_of(CASE b.kind WHEN 'security' THEN b.name END) AND c.relkind IN ('r', 'p')
+     WHERE b.kind = 'security' AND b.name <> ALL (old) AND (NOT c.relrowsecurity OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid))
      ORDER BY b.place;
   RETURN QUERY
     SELECT b.name, format('the policy %s is missing: what it allowed does nothing now, and says nothing', b.name),
-           jsonb_build_object('policy', b.name, 'remedy', 'SELECT pull_up_club.install();'), NULL::text
+           jsonb_build_object('policy', b.name, 'remedy', install), NULL::text
       FROM pull_up_club.blueprint b
-     WHERE b.kind = 'policy' AND pull_up_club.table_of(b.kind, b.name) IS NOT NULL AND NOT pull_up_club.is_there(b.kind, b.name)
+     WHERE b.kind = 'policy' AND split_part(b.name, ' ON ', 2) <> ALL (old) AND pull_up_club.base_of(CASE b.kind WHEN 'policy' THEN split_part(b.name, ' ON ', 2) END) IS NOT NULL AND NOT pull_up_club.is_there(b.kind, b.name)
      ORDER BY b.place;
 END $$;
-COMMENT ON FUNCTION pull_up_club.check_security() IS 'check: tables of the club whose row security is off or that have no policy, and policies that were dropped';
+COMMENT ON FUNCTION pull_up_club.check_security() IS
+  'check: tables of the club whose row security is off or that have no policy, and policies that were dropped; of an adopted club those tables whose policies are the old ones, as a warning';
 
 CREATE FUNCTION pull_up_club.check_states() RETURNS SETOF monitoring.finding
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -74,14 +74,6 @@ $$;
 COMMENT ON FUNCTION pull_up_club.adoption_problems(jsonb) IS 'why the tables that find_club() has found cannot be adopted so';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adoption_problems(jsonb) FROM PUBLIC;
 
--- An expression over canonical columns as one over a base table's; what is quoted stays.
-CREATE FUNCTION pull_up_club.in_base_columns(expression text, columns jsonb, prefix text DEFAULT '') RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT string_agg(CASE WHEN token[1] IS NOT NULL AND columns ? token[1] THEN prefix || quote_ident(columns ->> token[1]) ELSE coalesce(token[1], token[2]) END, '' ORDER BY n)
-    FROM regexp_matches(expression, '([a-z_][a-z_0-9]*)|(''[^'']*''|[^a-z_'']+|.)', 'g') WITH ORDINALITY AS t(token, n)
-$$;
-COMMENT ON FUNCTION pull_up_club.in_base_columns(text, jsonb, text) IS 'an expression of the blueprint, with the names that the columns have in an adopted table';
-
 -- A trigger that does no more than to set updated_at is in nobody's way where none of our rules does.
 CREATE FUNCTION pull_up_club.only_sets_updated_at(trigger oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -179,12 +179,33 @@ $$;
 COMMENT ON FUNCTION pull_up_club.candidates(name, jsonb) IS 'part of adopt(): the tables that it may look into';
 REVOKE EXECUTE ON FUNCTION pull_up_club.candidates(name, jsonb) FROM PUBLIC;
 
+-- Anybody may ask, so that he learns what he lacks.
+CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lacks constant text[] := ARRAY(
+    SELECT r.lacks FROM pull_up_club.missing_rights() AS r
+    UNION ALL
+    SELECT format('ownership of %s', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')
+    UNION ALL   -- who writes there decides what release() runs
+    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{SELECT,INSERT,DELETE}'::text[]) AS p(privilege)
+     WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
+     ORDER BY 1);
+BEGIN
+  IF lacks <> '{}' THEN
+    RAISE EXCEPTION USING ERRCODE = 'LG108',
+      MESSAGE = format('NOT_PERMITTED: %s may not adopt or release the club', current_user),
+      DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
+      HINT = 'Do it as a superuser, or grant what is missing.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.require_rights(regclass[]) IS 'part of adopt() and release(): LG108 NOT_PERMITTED with the rights that the caller lacks, among them the ownership of the tables';
+
 CREATE FUNCTION pull_up_club.require_adoptable(source name, club jsonb, mapping jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   missing text[] := ARRAY(SELECT t.key FROM jsonb_each(club) AS t WHERE t.value ->> 'base' IS NULL AND NOT coalesce(mapping -> t.key, '{}') ? 'table' ORDER BY 1);
   problem text;
-  lacks   text[];
 BEGIN
   IF missing <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG121',
@@ -193,19 +214,7 @@ BEGIN
                                   'wanted', (SELECT jsonb_object_agg(m.name, m.has) FROM pull_up_club.table_marks m WHERE m.name = ANY (missing))),
       HINT = 'Name the schema, adopt(''other''), or the tables: adopt(mapping => ''{"content.submissions": {"table": "videos"}}''). A new club is made by install().';
   END IF;
-  lacks := ARRAY(SELECT r.lacks FROM pull_up_club.missing_rights() AS r
-                 UNION ALL
-                 SELECT format('ownership of %s', t.value ->> 'base') FROM jsonb_each(club) AS t JOIN pg_class c ON c.oid = (t.value ->> 'base')::regclass
-                  WHERE NOT pg_has_role(c.relowner, 'USAGE')
-                 UNION ALL
-                 SELECT format('%s on table %s', p, r) FROM unnest('{pull_up_club.adopted_tables,pull_up_club.adoption}'::regclass[]) AS r, unnest('{SELECT,INSERT,DELETE}'::text[]) AS p
-                  WHERE NOT has_table_privilege(r, p) ORDER BY 1);
-  IF lacks <> '{}' THEN
-    RAISE EXCEPTION USING ERRCODE = 'LG108',
-      MESSAGE = format('NOT_PERMITTED: %s may not adopt the club', current_user),
-      DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
-      HINT = 'Adopt as a superuser, or grant what is missing.';
-  END IF;
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT (t.value ->> 'base')::regclass FROM jsonb_each(club) AS t));
   SELECT string_agg(format('%s: %s', p.object, p.problem), '; ') INTO problem FROM pull_up_club.adoption_problems(club) AS p;
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG122',
@@ -225,7 +234,9 @@ DECLARE
   detail text;
   hint   text;
 BEGIN
-  RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
+  IF steps IS NOT NULL THEN
+    RAISE INFO '% of %: %: %', step.step, steps, step.what, step.object;
+  END IF;
   IF statement IS NULL THEN
     RETURN NULL;
   ELSIF statement ~ '^SELECT pull_up_club\.(drop|restore)_' THEN
@@ -241,7 +252,7 @@ EXCEPTION WHEN OTHERS THEN
     DETAIL = jsonb_build_object('step', step.step, 'object', step.object, 'statement', statement, 'sqlstate', SQLSTATE, 'error', SQLERRM, 'detail', detail, 'hint', hint),
     HINT = concat_ws(' ', nullif(hint, ''), 'Nothing was changed. Mend what the message names, and run it again; a dry run shows each step.');
 END $$;
-COMMENT ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) IS 'part of adopt() and release(): one statement, with a line of progress; LG125 STEP_FAILED';
+COMMENT ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) IS 'part of adopt() and release(): one statement, with a line of progress where the number of steps is given; LG125 STEP_FAILED';
 REVOKE EXECUTE ON FUNCTION pull_up_club.run_step(pull_up_club.adoption_step, text, int) FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.adopt(source name DEFAULT 'public', dry_run boolean DEFAULT true, mapping jsonb DEFAULT '{}')
@@ -259,6 +270,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
       HINT = 'adopt(''public'', dry_run => false) does what adopt(''public'') shows.';
   END IF;
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT unnest(pull_up_club.candidates(m.name, source)) FROM pull_up_club.table_marks m));
   PERFORM pull_up_club.check_mapping(mapping);
   PERFORM pull_up_club.lock_club(pull_up_club.candidates(source, mapping));
   PERFORM pull_up_club.lock_tables(pull_up_club.candidates(source, mapping), 'ACCESS SHARE');   -- their rows are looked at
@@ -273,6 +285,7 @@ BEGIN
     RETURN;
   END IF;
 
+  PERFORM pull_up_club.require_read_committed('pull_up_club.adopt()');
   PERFORM pull_up_club.require_adoptable(source, club, mapping);
   PERFORM pull_up_club.lock_tables(ARRAY(SELECT (t.value ->> 'base')::regclass FROM jsonb_each(club) AS t) || pull_up_club.users_table());
   club := pull_up_club.find_club(source, mapping);   -- as it is now that nobody changes it
@@ -291,7 +304,7 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.adopt(name, boolean, jsonb) IS
   'what would be done to make the club in a schema one of ours where it is: (step, object, what, why, risk, statement); dry_run => false does it, all or nothing, and says each step. '
   'mapping: {canonical table: {"table": its name, canonical column: its column, "ignore": [columns], "keep_triggers": [triggers]}}. '
-  'LG108 NOT_PERMITTED, LG121 NOT_A_CLUB, LG122 NOT_ADOPTABLE, LG123 UNKNOWN_MAPPING, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
+  'LG108 NOT_PERMITTED, LG115 in a transaction that is not READ COMMITTED, LG121 NOT_A_CLUB, LG122 NOT_ADOPTABLE, LG123 UNKNOWN_MAPPING, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
 
 CREATE FUNCTION pull_up_club.release(dry_run boolean DEFAULT false)
 RETURNS TABLE (step int, object text, what text, statement text)
@@ -307,6 +320,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'release: dry_run is true or false, not NULL',
       HINT = 'release(dry_run => true) shows what release() does.';
   END IF;
+  PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   PERFORM pull_up_club.lock_club(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   IF dry_run THEN
     RETURN QUERY SELECT a.step, a.object, 'take back: ' || a.what, a.undo FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC;
@@ -326,7 +340,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.release(boolean) IS
   'takes back what adopt() has done, in the opposite order: triggers, views, constraints and columns are as they were, and rows as they are; columns and tables that hold what was '
-  'written since stay, and it says so. Returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
+  'written since stay, and it says so. Returns a line for each step. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
 
 REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.restore_key(regclass, name, text, name, boolean), pull_up_club.drop_table(text),
-                           pull_up_club.drop_schema(text), pull_up_club.adopt(name, boolean, jsonb), pull_up_club.release(boolean) FROM PUBLIC;
+                           pull_up_club.drop_schema(text) FROM PUBLIC;
