@@ -89,7 +89,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            WHERE (locktype = 'relation' AND relation = ANY (relations::oid[])
                   OR locktype = 'advisory' AND classid = 'pg_extension'::regclass AND objid = (hashtext('pull_up_club')::bigint & 4294967295)::oid AND objsubid = 2)
              AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-             AND pid <> pg_backend_pid() ORDER BY pid, locktype = 'relation' DESC, mode DESC) AS l
+             AND pid <> pg_backend_pid()
+           ORDER BY pid, locktype = 'relation' DESC, array_position('{AccessExclusiveLock,ExclusiveLock,ShareRowExclusiveLock,ShareLock,ShareUpdateExclusiveLock,RowExclusiveLock,RowShareLock}', mode)) AS l
     LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 $$;
 COMMENT ON FUNCTION pull_up_club.who_holds(regclass[]) IS 'who holds locks on these tables, or the one by which nobody adopts or installs at the same time: user, process, mode, since when';
@@ -127,23 +128,44 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.lock_club(regclass[]) IS 'part of adopt() and release(): lets one at a time go on, or LG124 ADOPTION_WAITS';
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_club(regclass[]) FROM PUBLIC;
 
--- All at once and in one order, for no longer than lock_timeout; a server that waits for ever waits five seconds here.
+-- Nothing is held while it waits: an approval has one of the tables and takes the others. No longer than lock_timeout; a server that
+-- waits for ever waits five seconds here.
 CREATE FUNCTION pull_up_club.lock_tables(relations regclass[], mode text DEFAULT 'ACCESS EXCLUSIVE') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  was constant text := current_setting('lock_timeout');
+  was   constant text := current_setting('lock_timeout');
+  until constant timestamptz := clock_timestamp() + pull_up_club.patience()::interval;
+  first regclass := coalesce((SELECT r FROM unnest(relations) AS r WHERE r = (SELECT a.base FROM pull_up_club.adopted_tables a WHERE a.name = 'content.submissions')), relations[1]);   -- where approvals begin
+  next  regclass;
 BEGIN
-  IF relations = '{}' THEN
-    RETURN;
-  END IF;
-  PERFORM set_config('lock_timeout', pull_up_club.patience(), true);
-  EXECUTE format('LOCK TABLE %s IN %s MODE', (SELECT string_agg(r::text, ', ' ORDER BY r::oid) FROM unnest(relations) AS r), mode);
-  PERFORM set_config('lock_timeout', was, true);
-EXCEPTION WHEN lock_not_available THEN
-  PERFORM pull_up_club.raise_waits(relations);
+  WHILE relations <> '{}' LOOP
+    next := NULL;
+    BEGIN
+      PERFORM set_config('lock_timeout', greatest(1, round(extract(epoch FROM until - clock_timestamp()) * 1000))::text, true);
+      EXECUTE format('LOCK TABLE %s IN %s MODE', first, mode);
+      FOREACH next IN ARRAY relations LOOP
+        EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', next, mode);
+      END LOOP;
+      PERFORM set_config('lock_timeout', was, true);
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      IF clock_timestamp() >= until THEN
+        PERFORM pull_up_club.raise_waits(relations);
+      END IF;
+      first := coalesce(next, first);
+    END;
+  END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.lock_tables(regclass[], text) IS 'locks tables, or LG124 ADOPTION_WAITS with whom it waited for after lock_timeout (5 seconds where that is 0)';
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_tables(regclass[], text) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.users_table() RETURNS regclass[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY(SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'auth' AND c.relname = 'users' AND c.relkind IN ('r', 'p') AND has_table_privilege(c.oid, 'DELETE'))
+$$;
+COMMENT ON FUNCTION pull_up_club.users_table() IS 'part of adopt() and release(): auth.users, which gets a trigger, where the caller may lock it';
+REVOKE EXECUTE ON FUNCTION pull_up_club.users_table() FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.candidates(source name, mapping jsonb) RETURNS regclass[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -265,7 +287,7 @@ BEGIN
 
   PERFORM pull_up_club.require_read_committed('pull_up_club.adopt()');
   PERFORM pull_up_club.require_adoptable(source, club, mapping);
-  PERFORM pull_up_club.lock_tables(ARRAY(SELECT (t.value ->> 'base')::regclass FROM jsonb_each(club) AS t));
+  PERFORM pull_up_club.lock_tables(ARRAY(SELECT (t.value ->> 'base')::regclass FROM jsonb_each(club) AS t) || pull_up_club.users_table());
   club := pull_up_club.find_club(source, mapping);   -- as it is now that nobody changes it
   PERFORM pull_up_club.require_adoptable(source, club, mapping);
   steps := ARRAY(SELECT p FROM pull_up_club.plan_adoption(club, mapping) AS p ORDER BY p.step);
@@ -304,7 +326,9 @@ BEGIN
     RETURN QUERY SELECT a.step, a.object, 'take back: ' || a.what, a.undo FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC;
     RETURN;
   END IF;
-  PERFORM pull_up_club.lock_tables(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
+  IF EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN
+    PERFORM pull_up_club.lock_tables(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a) || pull_up_club.users_table());
+  END IF;
   count := (SELECT count(*) FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL);
   FOR taken IN SELECT * FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC LOOP
     nth := nth + 1;
