@@ -98,22 +98,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.type_of(regclass, text) IS 'the type of a column, below a domain';
 
--- Whole numbers may be of another type there, and functions want theirs.
+-- Whole numbers may be of another type there, and functions want theirs. In one go: a column may have another one's canonical name.
 CREATE FUNCTION pull_up_club.row_on_base(expression text, home jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  was    text;
-  is_now text;
-  cast_  text;
-BEGIN
-  FOR was, is_now IN SELECT key, value FROM jsonb_each_text(home -> 'columns') LOOP
-    cast_ := CASE WHEN pull_up_club.type_of((home ->> 'base')::regclass, is_now) IN ('smallint'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN '::int' ELSE '' END;
-    CONTINUE WHEN was = is_now AND cast_ = '';
-    expression := regexp_replace(expression, '\m(new|old)\.' || was || '\M', '\1.' || replace(quote_ident(is_now), '\', '\\') || cast_, 'g');
-  END LOOP;
-  RETURN expression;
-END $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(CASE WHEN home -> 'columns' ? token[2]
+                         THEN token[1] || quote_ident(home -> 'columns' ->> token[2])
+                              || CASE WHEN pull_up_club.type_of((home ->> 'base')::regclass, home -> 'columns' ->> token[2]) IN ('smallint'::regtype, 'bigint'::regtype, 'numeric'::regtype) THEN '::int' ELSE '' END
+                         ELSE concat(token[1], token[2], token[3]) END, '' ORDER BY n)
+    FROM regexp_matches(expression, '(\m(?:new|old)\.)([a-z_][a-z_0-9]*)|([^no]+|.)', 'g') WITH ORDINALITY AS t(token, n)
+$$;
 COMMENT ON FUNCTION pull_up_club.row_on_base(text, jsonb) IS 'an expression over new and old of a canonical table as one over those of the table that was adopted for it';
+
+-- A call of lifeguard's says all in its texts: tables, columns, arrays of columns, expressions.
+CREATE FUNCTION pull_up_club.call_on_base(statement text, has_columns boolean, home jsonb, club jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT string_agg(CASE WHEN token[1] IS NULL THEN token[2]
+                         ELSE quote_literal(CASE WHEN club ? said THEN club -> said ->> 'base'
+                                                 WHEN home -> 'columns' ? said THEN home -> 'columns' ->> said
+                                                 WHEN has_columns AND said ~ '^\{.*\}$' THEN ARRAY(SELECT coalesce(home -> 'columns' ->> c, c) FROM unnest(said::text[]) WITH ORDINALITY AS e(c, place) ORDER BY place)::text
+                                                 ELSE pull_up_club.row_on_base(said, home) END) END, '' ORDER BY n)
+    FROM regexp_matches(statement, $re$(E?'(?:[^']|'')*')|([^'E]+|.)$re$, 'g') WITH ORDINALITY AS t(token, n),
+         LATERAL (SELECT replace(CASE WHEN token[1] LIKE 'E%' THEN replace(substr(token[1], 3, length(token[1]) - 3), '\\', '\') ELSE substr(token[1], 2, length(token[1]) - 2) END, '''''', '''')) AS s(said)
+$$;
+COMMENT ON FUNCTION pull_up_club.call_on_base(text, boolean, jsonb, jsonb) IS 'a call that declares a rule on a canonical table as one for the table that was adopted for it; has_columns: its arrays are of columns';
+
+-- What follows on the table of a CREATE INDEX, whatever that is called.
+CREATE FUNCTION pull_up_club.indexed(statement text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT (regexp_match(statement, '^CREATE (?:UNIQUE )?INDEX \S+ ON (?:"(?:[^"]|"")+"|[^\s"])+ (.*)$'))[1] $$;
+COMMENT ON FUNCTION pull_up_club.indexed(text) IS 'of a CREATE INDEX as the blueprint has it, or as on_base() makes it, what follows on the table';
 
 -- A part of the blueprint as it is for an adopted club: on the base tables, with their columns. Queries inside of expressions go
 -- on asking the canonical names.
@@ -121,70 +133,54 @@ CREATE FUNCTION pull_up_club.on_base(kind text, name text, statement text, club 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   home     constant text := pull_up_club.home_of(kind, name, statement);
+  columns  constant jsonb := club -> home -> 'columns';
   relation text;
   base     text;
-  was      text;
-  is_now   text;
 BEGIN
-  IF kind = 'rule' THEN
-    statement := pull_up_club.row_on_base(statement, club -> home);
+  IF kind = 'admins' AND club ? home THEN   -- the condition on who is one is an expression
+    statement := replace(statement, '''is_active'')', quote_literal(pull_up_club.in_base_columns('is_active', columns)) || ')');
   END IF;
-  IF kind = 'policy' THEN
-    statement := (SELECT part[1] || pull_up_club.in_base_columns(part[2], club -> home -> 'columns') FROM regexp_match(statement, '^(.*? (?:USING|WITH CHECK) )(.*)$') AS part);
+  IF kind IN ('rule', 'admins') THEN
+    RETURN pull_up_club.call_on_base(statement, name LIKE 'protect_columns %', club -> home, club);
+  ELSIF kind = 'index' AND club ? home THEN
+    statement := replace(statement, pull_up_club.indexed(statement), pull_up_club.in_base_columns(pull_up_club.indexed(statement), columns));
+  ELSIF kind = 'policy' THEN
+    statement := (SELECT part[1] || pull_up_club.in_base_columns(part[2], columns) FROM regexp_match(statement, '^(.*? (?:USING|WITH CHECK) )(.*)$') AS part);
+  ELSIF kind = 'constraint' THEN
+    statement := (SELECT coalesce(part[1], statement) || concat(pull_up_club.in_base_columns(part[2], columns), part[3], pull_up_club.in_base_columns(part[5], club -> part[4] -> 'columns'), part[6])
+                    FROM regexp_match(statement, '^(.* FOREIGN KEY )(\(.*?\))( REFERENCES (\S+) )(\(.*?\))(.*)$') AS part);
   ELSIF kind = 'grant' AND club ? home AND statement ~ '\) ON ' THEN
     statement := (SELECT format('%s(%s)%s', part[1], (SELECT string_agg(quote_ident(c), ', ' ORDER BY n)
-                                                       FROM unnest(pull_up_club.granted_on_base(string_to_array(part[2], ', '), (club -> home ->> 'base')::regclass, club -> home -> 'columns'))
+                                                       FROM unnest(pull_up_club.granted_on_base(string_to_array(part[2], ', '), (club -> home ->> 'base')::regclass, columns))
                                                             WITH ORDINALITY AS g(c, n)), part[3])
                     FROM regexp_match(statement, '^(.*?)\((.*?)\)( ON .*)$') AS part);
   END IF;
-  FOR was, is_now IN
-    SELECT key, value FROM jsonb_each_text(club -> home -> 'columns') WHERE key <> value AND kind IN ('rule', 'admins', 'index')
-  LOOP
-    statement := CASE WHEN kind = 'index' THEN regexp_replace(statement, '\m' || was || '\M(?=[^.]*$)', replace(quote_ident(is_now), '\', '\\'), 'g')
-                      ELSE regexp_replace(statement, $re$(?<!')'$re$ || was || $re$'(?!')$re$, replace(quote_literal(is_now), '\', '\\'), 'g') END;
-    IF name LIKE 'protect_columns %' THEN
-      statement := regexp_replace(statement, '(\{|, )' || was || '(?=,|\})', '\1' || replace(quote_ident(is_now), '\', '\\'), 'g');
-    END IF;
-  END LOOP;
   FOR relation, base IN SELECT key, replace(value ->> 'base', '\', '\\') FROM jsonb_each(club) LOOP
     statement := regexp_replace(statement, '\m(ON|TABLE|REFERENCES) ' || replace(relation, '.', '\.') || '\M', '\1 ' || base, 'g');
-    IF kind IN ('rule', 'admins') THEN
-      statement := replace(statement, quote_literal(relation), quote_literal(club -> relation ->> 'base'));
-    END IF;
   END LOOP;
   RETURN statement;
 END $$;
 COMMENT ON FUNCTION pull_up_club.on_base(text, text, text, jsonb) IS
   'a statement of the blueprint with the base tables and columns of an adopted club (see adopted()) where it declares something on one of its tables';
 
--- The name that a rule of the blueprint has in lifeguard.rules.
+-- The name that a rule of the blueprint has in lifeguard.rules, where columns stand unquoted but in expressions.
 CREATE FUNCTION pull_up_club.rule_on_base(name text, club jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  home   constant jsonb := club -> split_part(name, ' ON ', 2);
-  rule   text := split_part(name, ' ON ', 1);
-  was    text;
-  is_now text;
-BEGIN
-  IF rule LIKE 'guard %' THEN
-    RETURN rule;
-  ELSIF rule LIKE 'action %' THEN
-    RETURN pull_up_club.row_on_base(rule, home);
-  END IF;
-  FOR was, is_now IN SELECT key, value FROM jsonb_each_text(home -> 'columns') WHERE key <> value LOOP
-    rule := regexp_replace(rule, '\m' || was || '\M', replace(is_now, '\', '\\'), 'g');
-  END LOOP;
-  RETURN rule;
-END $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN rule LIKE 'guard %' THEN rule
+              WHEN rule LIKE 'action %' THEN pull_up_club.row_on_base(rule, home)
+              ELSE (SELECT string_agg(coalesce(home -> 'columns' ->> token[1], concat(token[1], token[2])), '' ORDER BY n)
+                      FROM regexp_matches(rule, '([a-z_][a-z_0-9]*)|([^a-z_]+)', 'g') WITH ORDINALITY AS t(token, n)) END
+    FROM (SELECT split_part(name, ' ON ', 1) AS rule, club -> split_part(name, ' ON ', 2) AS home) AS r
+$$;
 COMMENT ON FUNCTION pull_up_club.rule_on_base(text, jsonb) IS 'the name in lifeguard.rules of a rule that the blueprint calls `rule ON table`';
 
 -- An index serves as one of the blueprint's when it has its name, or the same columns in the same order.
 CREATE FUNCTION pull_up_club.index_on_base(statement text, base regclass) RETURNS regclass
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.indexrelid::regclass
-    FROM regexp_match(statement, '^CREATE (UNIQUE )?INDEX (\S+) ON \S+ (.*)$') AS wanted, pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    FROM regexp_match(statement, '^CREATE (UNIQUE )?INDEX (\S+) ON ') AS wanted, pg_index i JOIN pg_class c ON c.oid = i.indexrelid
    WHERE i.indrelid = base AND i.indisvalid
-     AND (c.relname = wanted[2] OR (i.indisunique OR wanted[1] IS NULL) AND (regexp_match(pg_get_indexdef(i.indexrelid), ' USING btree (.*)$'))[1] = wanted[3])
+     AND (c.relname = wanted[2] OR (i.indisunique OR wanted[1] IS NULL) AND (regexp_match(pg_get_indexdef(i.indexrelid), ' USING btree (.*)$'))[1] = pull_up_club.indexed(statement))
    ORDER BY c.relname = wanted[2] DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION pull_up_club.index_on_base(text, regclass) IS 'the index of a table that serves as the one a CREATE INDEX of the blueprint would make; NULL without one';
@@ -197,7 +193,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                            OR EXISTS (SELECT FROM lifeguard.introduced_constraints i WHERE i.relation = base AND i.constraint_name = split_part(name, '.', 2))
     WHEN 'constraint' THEN EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = base
                                       AND (c.conname = split_part(name, ' ON ', 1)
-                                           OR c.contype = 'f' AND pg_get_constraintdef(c.oid) LIKE substring(make FROM 'FOREIGN KEY \([^)]*\)') || '%'))
+                                           OR c.contype = 'f' AND starts_with(pg_get_constraintdef(c.oid), substring(make FROM 'FOREIGN KEY .*? REFERENCES '))))
     WHEN 'trigger'    THEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = base AND t.tgname = split_part(name, ' ON ', 1))
     WHEN 'rule'       THEN EXISTS (SELECT FROM lifeguard.rules r WHERE r.relation = base
                                       AND pull_up_club.rule_on_base(name, club) IN (r.rule, format('guard %s -> %s: %s', coalesce(r.from_state, 'any'), r.to_state, r.message)))

@@ -152,6 +152,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.conversion(regtype, regtype, text, text, interval) IS 'the expressions by which adopt() keeps a column and one of another type in step';
 
+CREATE FUNCTION pull_up_club.without_new(expression text, column_name text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$ SELECT replace(expression, 'new.' || quote_ident(column_name), quote_ident(column_name)) $$;
+COMMENT ON FUNCTION pull_up_club.without_new(text, text) IS 'an expression of conversion() over this column of new as one for a query';
+
 CREATE FUNCTION pull_up_club.local_time_of(base regclass, column_name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE pull_up_club.type_of(base, column_name) WHEN 'timestamptz'::regtype THEN format('(%I AT TIME ZONE %L)', column_name, (SELECT time_zone FROM pull_up_club.settings)) ELSE quote_ident(column_name) END
@@ -262,8 +266,8 @@ BEGIN
       SELECT c.* INTO other FROM pull_up_club.conversion(type_, wanted.type, chosen, column_.base_column,
                                                                  CASE WHEN wanted.type = 'date'::regtype AND pull_up_club.fits(type_, wanted.type) = 'convert' THEN pull_up_club.day_shift(base, chosen, coalesce(begins, chosen)) ELSE interval '0' END) AS c;
       SELECT d.* INTO off FROM pull_up_club.count_differences(base,
-        CASE WHEN column_.how = 'converted' THEN replace(column_.from_base, 'new.', '') ELSE quote_ident(column_.base_column) END,
-        CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN replace(other.from_base, 'new.', '') ELSE quote_ident(chosen) END) AS d;
+        CASE WHEN column_.how = 'converted' THEN pull_up_club.without_new(column_.from_base, column_.other) ELSE quote_ident(column_.base_column) END,
+        CASE WHEN pull_up_club.fits(type_, wanted.type) = 'convert' THEN pull_up_club.without_new(other.from_base, chosen) ELSE quote_ident(chosen) END) AS d;
       RETURN NEXT ROW(wanted.column_name, chosen, 'twin',
                       CASE WHEN off.rows = 0 THEN format('says the same as %s', column_.base_column)
                            ELSE format('should say the same as %s, and differs in %s rows, for example %s', column_.base_column, off.rows, off.example) END, NULL,

@@ -63,6 +63,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   UNION ALL
   SELECT t.key, format('%s: %s', t.value ->> 'base', p ->> 'problem')
     FROM jsonb_each(club) AS t, jsonb_array_elements(t.value -> 'parts') AS p WHERE p ->> 'problem' IS NOT NULL
+  UNION ALL
+  SELECT t.key, p.problem FROM jsonb_each(club) AS t, pull_up_club.shape_problems((t.value ->> 'base')::regclass) AS p WHERE NOT t.value ? 'adopted'
+  UNION ALL
+  SELECT * FROM pull_up_club.owner_problems(club)
+  UNION ALL
+  SELECT * FROM pull_up_club.name_problems(club)
+  UNION ALL
+  SELECT * FROM pull_up_club.generated_problems(club)
   UNION ALL   -- a column that has to have a value, and nothing says which
   SELECT t.key, format('%s has no %s, and nothing tells what it is', t.value ->> 'base', p ->> 'column_name')
     FROM jsonb_each(club) AS t, jsonb_array_elements(t.value -> 'parts') AS p
@@ -126,7 +134,7 @@ BEGIN
     object := format('%s.%I', base, part.base_column);
     drop_ := format('SELECT pull_up_club.drop_column(%L, %L)', base, part.base_column);
     IF part.how IN ('converted', 'missing') AND NOT pull_up_club.has_column(base, ARRAY[part.base_column]) THEN
-      fill := CASE WHEN part.how = 'converted' THEN replace(part.from_base, 'new.', '')
+      fill := CASE WHEN part.how = 'converted' THEN pull_up_club.without_new(part.from_base, part.other)
                    ELSE pull_up_club.in_base_columns(replace(coalesce(part.derived, part.expression), '@zone@', zone), columns) END;
       IF fill IS NOT NULL OR part.derived IS NOT NULL OR part.column_name = 'total_submissions' THEN
         drop_ := format('ALTER TABLE %s DROP COLUMN %I', base, part.base_column);   -- what is in it can be made again
@@ -287,7 +295,7 @@ BEGIN
     reason := pull_up_club.reason_of(part.kind, part.name, make);
     RETURN NEXT ROW(NULL, part.name, reason.what, reason.why, reason.risk,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
-                         THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || regexp_replace((regexp_match(make, ' ON \S+ (.*)$'))[1], ' WHERE (.*)$', ' WHERE (\1)'))
+                         THEN format('SELECT lifeguard.introduce_constraint(%L, %L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2), 'UNIQUE ' || regexp_replace(pull_up_club.indexed(make), ' WHERE (.*)$', ' WHERE (\1)'))
                          ELSE btrim(make, E'\n') END,
                     CASE WHEN part.kind = 'index' AND make LIKE 'CREATE UNIQUE %' AND club ? home
                          THEN format('SELECT lifeguard.withdraw_constraint(%L, %L)', club -> home ->> 'base', split_part(part.name, '.', 2)) ELSE undo END)::pull_up_club.adoption_step;

@@ -1,0 +1,63 @@
+-- Tables that could be adopted by their names and columns, and would not work: whoever approves should not be the first to learn it.
+
+CREATE FUNCTION pull_up_club.shape_problems(base regclass) RETURNS TABLE (problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('%s is partitioned, and what is one of a kind in all of its rows, such as one pending submission a member, no index of it keeps', base)
+    FROM pg_class c WHERE c.oid = base AND c.relkind = 'p'
+  UNION ALL
+  SELECT format('%s inherits from %s, whose rows are other ones', base, i.inhparent::regclass) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid = base AND NOT c.relispartition
+  UNION ALL
+  SELECT format('%s inherits from %s: rules, constraints and indexes do not reach its rows', min(i.inhrelid::regclass::text), base)
+    FROM pg_inherits i JOIN pg_class c ON c.oid = base WHERE i.inhparent = base AND c.relkind = 'r' HAVING count(*) > 0
+  UNION ALL
+  SELECT format('the rule %I on %s rewrites its statements, and approvals write its rows without it', r.rulename, base) FROM pg_rewrite r WHERE r.ev_class = base AND r.ev_enabled <> 'D'
+$$;
+COMMENT ON FUNCTION pull_up_club.shape_problems(regclass) IS 'why a table cannot be adopted whatever its columns are: partitions, inheritance, rules made by CREATE RULE';
+
+-- Rules run as their table's owner. He calls the functions, which are the adopter's, and his queries read the other tables.
+CREATE FUNCTION pull_up_club.owner_problems(club jsonb) RETURNS TABLE (object text, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH bases AS (
+    SELECT t.key AS name, c.oid::regclass AS base, c.relowner FROM jsonb_each(club) AS t JOIN pg_class c ON c.oid = (t.value ->> 'base')::regclass
+  )
+  SELECT b.name, format('%s belongs to %s, as whom its rules run, and who has not the rights of %s: let %s adopt the club, or make %4$s the owner of its tables',
+                        b.base, b.relowner::regrole, o.relowner::regrole, CASE WHEN pg_has_role(b.relowner, current_user, 'USAGE') THEN o.relowner::regrole::text ELSE quote_ident(current_user) END)
+    FROM bases b, LATERAL (SELECT current_user::regrole::oid AS relowner, 0 AS place
+                           UNION ALL
+                           SELECT r.relowner, 1 FROM bases r WHERE NOT has_table_privilege(b.relowner, r.base, 'SELECT') OR NOT has_table_privilege(b.relowner, r.base, 'INSERT')
+                                                                 OR NOT has_table_privilege(b.relowner, r.base, 'UPDATE') OR NOT has_table_privilege(b.relowner, r.base, 'DELETE')
+                           ORDER BY place, relowner) AS o
+   WHERE EXISTS (SELECT FROM pull_up_club.blueprint p WHERE p.kind = 'rule' AND pull_up_club.home_of(p.kind, p.name, p.make) = b.name)
+     AND NOT pg_has_role(b.relowner, o.relowner, 'USAGE')
+$$;
+COMMENT ON FUNCTION pull_up_club.owner_problems(jsonb) IS 'tables whose owner could not do what their rules do, as whom these run';
+
+-- What has a name of ours, and is not ours, would be taken for it.
+CREATE FUNCTION pull_up_club.name_problems(club jsonb) RETURNS TABLE (object text, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT b.name, format('there is a function %s already, and it is not the club''s', b.name)
+    FROM pull_up_club.blueprint b JOIN pg_proc f ON f.oid = to_regprocedure(b.name) WHERE b.kind = 'function' AND strpos(b.make, f.prosrc) = 0
+  UNION ALL
+  SELECT b.name, format('there is a %s already, without the club''s column %s', b.name, min(k.column_name))
+    FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = to_regclass(b.name) JOIN pull_up_club.canonical_columns k ON k.name = b.name
+   WHERE b.kind = 'table' AND NOT club ? b.name
+     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = k.column_name AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = k.type)
+   GROUP BY b.name
+  UNION ALL
+  SELECT t.key, format('the constraint %s on %s has a name of the club''s, and is another one: %s', k.constraint_name, t.value ->> 'base', pg_get_constraintdef(c.oid))
+    FROM jsonb_each(club) AS t JOIN pull_up_club.table_constraints() AS k ON k.name = t.key JOIN pg_constraint c ON c.conrelid = (t.value ->> 'base')::regclass AND c.conname = k.constraint_name
+   WHERE NOT t.value ? 'adopted' AND c.contype <> CASE split_part(k.definition, ' ', 1) WHEN 'CHECK' THEN 'c' WHEN 'UNIQUE' THEN 'u' WHEN 'FOREIGN' THEN 'f' ELSE 'x' END::"char"
+$$;
+COMMENT ON FUNCTION pull_up_club.name_problems(jsonb) IS 'names of the club''s that others have: functions, tables without its columns, constraints of another kind';
+
+CREATE FUNCTION pull_up_club.generated_problems(club jsonb) RETURNS TABLE (object text, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT t.key, format('%s.%I is generated, and the club writes it', t.value ->> 'base', a.attname)
+    FROM jsonb_each(club) AS t, jsonb_each_text(t.value -> 'columns') AS c
+    JOIN pull_up_club.canonical_columns k ON k.column_name = c.key AND k.derived IS NULL
+    JOIN pg_attribute a ON a.attname = c.value AND a.attgenerated <> ''
+   WHERE k.name = t.key AND a.attrelid = (t.value ->> 'base')::regclass
+$$;
+COMMENT ON FUNCTION pull_up_club.generated_problems(jsonb) IS 'columns that the club writes and nobody may';
+
+REVOKE EXECUTE ON FUNCTION pull_up_club.shape_problems(regclass), pull_up_club.owner_problems(jsonb), pull_up_club.name_problems(jsonb), pull_up_club.generated_problems(jsonb) FROM PUBLIC;
