@@ -11,8 +11,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_inherits i JOIN pg_class c ON c.oid = base WHERE i.inhparent = base AND c.relkind = 'r' HAVING count(*) > 0
   UNION ALL
   SELECT format('the rule %I on %s rewrites its statements, and approvals write its rows without it', r.rulename, base) FROM pg_rewrite r WHERE r.ev_class = base AND r.ev_enabled <> 'D'
+  UNION ALL
+  SELECT format('%s forces row security on its owner %s, as whom the rules and functions look at all of its rows: ALTER TABLE %1$s NO FORCE ROW LEVEL SECURITY', base, c.relowner::regrole)
+    FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = base AND c.relrowsecurity AND c.relforcerowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
 $$;
-COMMENT ON FUNCTION pull_up_club.shape_problems(regclass) IS 'why a table cannot be adopted whatever its columns are: partitions, inheritance, rules made by CREATE RULE';
+COMMENT ON FUNCTION pull_up_club.shape_problems(regclass) IS 'why a table cannot be adopted whatever its columns are: partitions, inheritance, rules made by CREATE RULE, row security that binds its owner';
 
 -- Rules run as their table's owner. He calls the functions, which are the adopter's, and his queries read the other tables.
 CREATE FUNCTION pull_up_club.owner_problems(club jsonb) RETURNS TABLE (object text, problem text)
@@ -20,8 +23,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH bases AS (
     SELECT t.key AS name, c.oid::regclass AS base, c.relowner FROM jsonb_each(club) AS t JOIN pg_class c ON c.oid = (t.value ->> 'base')::regclass
   )
-  SELECT b.name, format('%s belongs to %s, as whom its rules run, and who has not the rights of %s: let %s adopt the club, or make %4$s the owner of its tables',
-                        b.base, b.relowner::regrole, o.relowner::regrole, CASE WHEN pg_has_role(b.relowner, current_user, 'USAGE') THEN o.relowner::regrole::text ELSE quote_ident(current_user) END)
+  SELECT b.name, format('%s belongs to %s, as whom its rules run, and who has not the rights of %s: give the tables one owner, and let him adopt the club', b.base, b.relowner::regrole, o.relowner::regrole)
     FROM bases b, LATERAL (SELECT current_user::regrole::oid AS relowner, 0 AS place
                            UNION ALL
                            SELECT r.relowner, 1 FROM bases r WHERE NOT has_table_privilege(b.relowner, r.base, 'SELECT') OR NOT has_table_privilege(b.relowner, r.base, 'INSERT')
@@ -36,7 +38,7 @@ COMMENT ON FUNCTION pull_up_club.owner_problems(jsonb) IS 'tables whose owner co
 CREATE FUNCTION pull_up_club.name_problems(club jsonb) RETURNS TABLE (object text, problem text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT b.name, format('there is a function %s already, and it is not the club''s', b.name)
-    FROM pull_up_club.blueprint b JOIN pg_proc f ON f.oid = to_regprocedure(b.name) WHERE b.kind = 'function' AND strpos(b.make, f.prosrc) = 0
+    FROM pull_up_club.blueprint b JOIN pg_proc f ON f.oid = to_regprocedure(b.name) WHERE b.kind = 'function' AND strpos(b.make, '$' || f.prosrc || '$') = 0
   UNION ALL
   SELECT b.name, format('there is a %s already, without the club''s column %s', b.name, min(k.column_name))
     FROM pull_up_club.blueprint b JOIN pg_class c ON c.oid = to_regclass(b.name) JOIN pull_up_club.canonical_columns k ON k.name = b.name

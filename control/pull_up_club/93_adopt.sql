@@ -220,7 +220,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'LG122',
       MESSAGE = 'NOT_ADOPTABLE: ' || problem,
       DETAIL = jsonb_build_object('problems', (SELECT jsonb_agg(to_jsonb(p)) FROM pull_up_club.adoption_problems(club) AS p)),
-      HINT = 'Say which: adopt(mapping => ''{"finance.weekly_pools": {"total_amount_dollars": "its column", "ignore": ["a column that is not looked at"]}}'').';
+      HINT = 'Mend what the message names, or say which table and column is meant: adopt(mapping => ''{"finance.weekly_pools": {"total_amount_dollars": "its column", "ignore": ["a column that is not looked at"]}}'').';
   END IF;
 END $$;
 COMMENT ON FUNCTION pull_up_club.require_adoptable(name, jsonb, jsonb) IS 'part of adopt(): LG108, LG121 or LG122 when it cannot be done';

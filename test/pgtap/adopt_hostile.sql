@@ -196,21 +196,36 @@ GRANT ALL ON SCHEMA public TO lifeguard_keeper;
 SELECT matches(test.shown_after('ALTER TABLE public.submissions OWNER TO lifeguard_keeper'), '^content.submissions: public.submissions belongs to lifeguard_keeper, as whom its rules run', 'one table of another owner');
 SELECT matches(test.adopting_after('ALTER TABLE public.submissions OWNER TO lifeguard_keeper'), '^LG122 NOT_ADOPTABLE: .*belongs to lifeguard_keeper', 'is refused');
 SELECT matches(test.adopting_after((SELECT string_agg(format('ALTER TABLE %s OWNER TO lifeguard_keeper', c.oid::regclass), '; ') FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace)),
-               '^LG122 NOT_ADOPTABLE: .*let lifeguard_keeper adopt the club', 'so are all of them, for another role');
+               '^LG122 NOT_ADOPTABLE: .*public.profiles belongs to lifeguard_keeper', 'so are all of them, for another role');
 SELECT is(test.paying_after('ALTER TABLE public.weekly_pools OWNER TO lifeguard_keeper'), '30 for 150', 'a table without rules may be another''s');
 SELECT is(test.paying_after('ALTER ROLE lifeguard_keeper SUPERUSER; ALTER TABLE public.submissions OWNER TO lifeguard_keeper; ALTER TABLE public.profiles OWNER TO lifeguard_keeper'), '30 for 150', 'and a superuser may everything');
 SELECT is(test.after('ALTER ROLE lifeguard_keeper SUPERUSER; ALTER TABLE public.submissions OWNER TO lifeguard_keeper;' || test.adopting(), $$SELECT pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = 'content.submissions'::regclass$$),
           'lifeguard_keeper', 'the view is the table''s owner''s');
 
+-- A club whose owner is no superuser, and adopts it himself.
+CREATE TABLE test.as_keeper AS
+SELECT concat_ws('; ', (SELECT string_agg(format('ALTER TABLE %s OWNER TO lifeguard_keeper', c.oid::regclass), '; ') FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace),
+  (SELECT string_agg(format('CREATE ROLE %s', role), '; ') FROM unnest('{anon,authenticated,service_role BYPASSRLS}'::text[]) AS role WHERE to_regrole(split_part(role, ' ', 1)) IS NULL),
+  format('GRANT ALL ON DATABASE %I TO lifeguard_keeper', current_database()),
+  'GRANT ALL ON SCHEMA auth, pull_up_club, lifeguard, monitoring, auth_management, content, finance, communication, analytics TO lifeguard_keeper',
+  'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pull_up_club, lifeguard, monitoring, auth_management, content, finance, communication, analytics TO lifeguard_keeper',
+  'GRANT ALL ON ALL TABLES IN SCHEMA auth, pull_up_club, lifeguard, monitoring TO lifeguard_keeper', 'GRANT ALL ON ALL SEQUENCES IN SCHEMA pull_up_club, lifeguard, monitoring TO lifeguard_keeper',
+  'GRANT pg_monitor TO lifeguard_keeper', 'SET LOCAL ROLE lifeguard_keeper') AS statements;
+SELECT is(test.paying_after(statements), '30 for 150', 'the owner of all, with the rights that he is told of') FROM test.as_keeper;
+
 -- ---------------------------------------------------------------- row security that binds the owner too
 
+SELECT matches(test.after(statements || '; ALTER TABLE public.weekly_pools ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', format('SELECT test.message(%L)', test.adopting())),
+               '^LG122 NOT_ADOPTABLE: .*public.weekly_pools forces row security on its owner lifeguard_keeper', 'what he could not see is told')
+  FROM (SELECT replace(statements, 'SET LOCAL ROLE', 'GRANT USAGE ON SCHEMA test TO lifeguard_keeper; SET LOCAL ROLE') AS statements FROM test.as_keeper) AS k;
 SELECT is(test.paying_after((SELECT string_agg(format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY nobody ON %1$s AS RESTRICTIVE USING (false)', c.oid::regclass), '; ')
-                               FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace)), '30 for 150', 'policies that let nobody in');
+                               FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace)), '30 for 150', 'policies that let nobody in bind no superuser');
 
 -- ---------------------------------------------------------------- shapes
 
-SELECT matches(test.adopting_after($$ALTER TABLE public.payout_requests RENAME TO old_payouts; CREATE TABLE public.payout_requests (LIKE public.old_payouts) PARTITION BY LIST (status)$$),
-               '^LG122 NOT_ADOPTABLE: .*public.payout_requests is partitioned', 'a partitioned table');
+SELECT matches(test.adopting_after(format('ALTER TABLE public.submissions RENAME TO old_submissions; CREATE TABLE public.submissions (LIKE public.old_submissions%s) PARTITION BY %s; CREATE TABLE public.submissions_0 PARTITION OF public.submissions DEFAULT; '
+                                          'INSERT INTO public.submissions SELECT * FROM public.old_submissions', key, by)), '^LG122 NOT_ADOPTABLE: .*content.submissions: public.submissions is partitioned', 'a partitioned table: ' || by)
+  FROM (VALUES (', PRIMARY KEY (id, created_at)', 'RANGE (created_at)'), ('', 'LIST (status)')) AS p(key, by);
 SELECT matches(test.adopting_after('CREATE TABLE public.ancestors (id uuid NOT NULL); ALTER TABLE public.submissions INHERIT public.ancestors'), '^LG122 NOT_ADOPTABLE: .*public.submissions inherits from public.ancestors', 'a child');
 SELECT matches(test.adopting_after('CREATE TABLE public.more_submissions () INHERITS (public.submissions)'), '^LG122 NOT_ADOPTABLE: .*public.more_submissions inherits from public.submissions', 'a parent');
 SELECT matches(test.adopting_after('CREATE RULE no_new AS ON INSERT TO public.weekly_earnings DO INSTEAD NOTHING'), '^LG122 NOT_ADOPTABLE: .*the rule no_new on public.weekly_earnings', 'a table with a rule of the server''s');
@@ -238,9 +253,9 @@ SELECT matches(test.adopting_after(statements), said, 'taken: ' || statements)
                ('CREATE INDEX submissions_one_pending ON public.profiles (email)', '^LG125 STEP_FAILED: .*submissions_one_pending.*already exists'),
                ('ALTER TABLE public.submissions ADD CONSTRAINT submissions_valid UNIQUE (video_url)', '^LG122 NOT_ADOPTABLE: .*the constraint submissions_valid on public.submissions has a name of the club''s')) AS t(statements, said);
 
+REVOKE ALL ON SCHEMA public FROM lifeguard_keeper;
 \set moment after_shapes
 \ir ../adopt/dump.sql
 SELECT is_empty($$SELECT test.dump_differences('before_shapes', 'after_shapes')$$, 'after all that the schema is as it was');
-REVOKE ALL ON SCHEMA public FROM lifeguard_keeper;
 DROP ROLE lifeguard_keeper;
 SELECT * FROM finish();
