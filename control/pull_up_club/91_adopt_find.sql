@@ -193,6 +193,7 @@ CREATE FUNCTION pull_up_club.find_columns(name text, base regclass, mapping json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   ignored constant text[] := ARRAY(SELECT jsonb_array_elements_text(mapping -> name -> 'ignore'));
+  spoken_for constant text[] := ARRAY(SELECT m.value #>> '{}' FROM jsonb_each(mapping -> name) AS m WHERE jsonb_typeof(m.value) = 'string' AND m.key <> 'table');   -- by the mapping
   taken   text[] := '{}';          -- columns of the table that have their meaning
   wanted  record;
   chosen  text;
@@ -213,7 +214,7 @@ BEGIN
     named := mapping -> name ->> wanted.column_name;
     found := ARRAY(
       SELECT a.attname::text FROM pg_attribute a, array_position(pull_up_club.names_of(find_columns.name, wanted.column_name), a.attname::text) AS n
-       WHERE a.attrelid = base AND a.attnum > 0 AND NOT a.attisdropped AND n IS NOT NULL AND a.attname <> ALL (ignored) AND a.attname <> ALL (taken)
+       WHERE a.attrelid = base AND a.attnum > 0 AND NOT a.attisdropped AND n IS NOT NULL AND a.attname <> ALL (ignored) AND a.attname <> ALL (taken) AND a.attname <> ALL (spoken_for)
          AND pull_up_club.fits(pull_up_club.type_of(base, a.attname), wanted.type) IS NOT NULL
          AND (a.attname = wanted.column_name   -- a canonical name is nobody else's other name
               OR NOT EXISTS (SELECT FROM pull_up_club.canonical_columns o WHERE o.name = find_columns.name AND o.column_name = a.attname))
@@ -228,7 +229,7 @@ BEGIN
       column_.how := 'missing';
       column_.base_column := CASE WHEN pull_up_club.has_column(base, ARRAY[wanted.column_name]) THEN wanted.column_name || '_of_club' ELSE wanted.column_name END;
       column_.why := CASE WHEN column_.base_column = wanted.column_name THEN 'the table has no such column' ELSE format('the table''s %s is not looked at', wanted.column_name) END;
-      IF column_.base_column <> wanted.column_name AND wanted.column_name <> ALL (ignored) THEN
+      IF column_.base_column <> wanted.column_name AND wanted.column_name <> ALL (ignored) AND wanted.column_name <> ALL (spoken_for) THEN
         column_.problem := format('%s is a %s, and the club''s is a %s', wanted.column_name, pull_up_club.type_of(base, wanted.column_name), wanted.type);
       END IF;
       RETURN NEXT column_;

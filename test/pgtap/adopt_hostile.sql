@@ -23,16 +23,25 @@ INSERT INTO test.names VALUES
   ('auth_management.admin_roles', 'user_id', 'us''er'), ('auth_management.admin_roles', 'is_active', 'Active?'),
   ('finance.weekly_pools', 'week_start_date', 'week''s start'), ('finance.weekly_pools', 'week_end_date', '[week "end")'), ('finance.weekly_pools', 'pool_amount_dollars', '$$'), ('finance.weekly_pools', 'is_current', 'is.current'),
   ('finance.weekly_earnings', 'submission_id', 'sub)mission'), ('finance.weekly_earnings', 'user_id', 'U'), ('finance.weekly_earnings', 'weekly_pool_id', 'p''ool'), ('finance.weekly_earnings', 'created_at', 'created at'),
+  ('finance.weekly_earnings', 'pull_up_count', 'earning_amount_dollars'), ('finance.weekly_earnings', 'earning_amount_dollars', 'pull_up_count'),   -- each other's
   ('finance.user_earnings', 'month', 'mon\nth'), ('finance.user_earnings', 'dollars_earned', 'earn''ed'),
   ('finance.payout_requests', 'month_year', 'month "year"'), ('finance.payout_requests', 'amount_dollars', 'amo''unt\'), ('finance.payout_requests', 'status', '{status}');
+CREATE FUNCTION test.rename_columns(back boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  part record;
+BEGIN
+  FOR part IN SELECT n.name, s.step, CASE WHEN s.step = 2 THEN md5(n.was) WHEN back THEN n.is_now ELSE n.was END AS from_name, CASE WHEN s.step = 1 THEN md5(n.was) WHEN back THEN n.was ELSE n.is_now END AS to_name
+                FROM test.names n, generate_series(1, 2) AS s(step) WHERE n.was IS NOT NULL ORDER BY s.step LOOP
+    EXECUTE format('ALTER TABLE public.%I RENAME COLUMN %I TO %I', split_part(part.name, '.', 2), part.from_name, part.to_name);
+  END LOOP;
+END $$;
 DO $$
 DECLARE
   part record;
 BEGIN
-  FOR part IN SELECT n.*, split_part(n.name, '.', 2) AS table_name FROM test.names n ORDER BY n.was IS NULL LOOP
-    IF part.was IS NOT NULL THEN
-      EXECUTE format('ALTER TABLE public.%I RENAME COLUMN %I TO %I', part.table_name, part.was, part.is_now);
-    ELSE
+  PERFORM test.rename_columns(false);
+  FOR part IN SELECT n.*, split_part(n.name, '.', 2) AS table_name FROM test.names n LOOP
+    IF part.was IS NULL THEN
       EXECUTE format('ALTER TABLE public.%I SET SCHEMA %I', part.table_name, 'my "club".v1');
       EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', 'my "club".v1', part.table_name, part.is_now);
     END IF;
@@ -100,6 +109,8 @@ SELECT is(lifeguard.is_admin(), false, 'a member is none');
 SELECT is(test.refusal($$UPDATE "my ""club"".v1"."Prof""iles.%I" SET "ro""le, id" = 'admin' WHERE id = md5('member 7')::uuid$$), 'LG006', 'and does not make himself one');
 SELECT is(test.refusal($$UPDATE "my ""club"".v1"."S""ub.mis'sion s%s$1\" SET "at, ""}\" = now() - interval '1 day' WHERE id = md5('new')::uuid$$), 'LG006', 'nor dates what is decided');
 RESET request.jwt.claims;
+CREATE TABLE test.checks AS SELECT * FROM monitoring.run_checks('club');
+SELECT is_empty($$SELECT * FROM test.checks WHERE status NOT IN ('healthy', 'warning')$$, 'the checks all run, and miss nothing');
 
 -- ---------------------------------------------------------------- repairs
 
@@ -162,14 +173,11 @@ DO $$
 DECLARE
   part record;
 BEGIN
-  FOR part IN SELECT n.*, split_part(n.name, '.', 2) AS table_name FROM test.names n ORDER BY n.was IS NOT NULL, n.is_now LIKE 'v''%' LOOP
-    IF part.was IS NULL THEN
-      EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', 'my "club".v1', part.is_now, part.table_name);
-      EXECUTE format('ALTER TABLE %I.%I SET SCHEMA public', 'my "club".v1', part.table_name);
-    ELSE
-      EXECUTE format('ALTER TABLE public.%I RENAME COLUMN %I TO %I', part.table_name, part.is_now, part.was);
-    END IF;
+  FOR part IN SELECT n.*, split_part(n.name, '.', 2) AS table_name FROM test.names n WHERE n.was IS NULL LOOP
+    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', 'my "club".v1', part.is_now, part.table_name);
+    EXECUTE format('ALTER TABLE %I.%I SET SCHEMA public', 'my "club".v1', part.table_name);
   END LOOP;
+  PERFORM test.rename_columns(true);
 END $$;
 DROP SCHEMA "my ""club"".v1";
 UPDATE public.payout_requests SET status = 'pending';
