@@ -52,14 +52,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.name_problems(jsonb) IS 'names of the club''s that others have: functions, tables without its columns, constraints of another kind';
 
-CREATE FUNCTION pull_up_club.generated_problems(club jsonb) RETURNS TABLE (object text, problem text)
+CREATE FUNCTION pull_up_club.column_problems(club jsonb) RETURNS TABLE (object text, problem text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT t.key, format('%s.%I is generated, and the club writes it', t.value ->> 'base', a.attname)
     FROM jsonb_each(club) AS t, jsonb_each_text(t.value -> 'columns') AS c
     JOIN pull_up_club.canonical_columns k ON k.column_name = c.key AND k.derived IS NULL
     JOIN pg_attribute a ON a.attname = c.value AND a.attgenerated <> ''
    WHERE k.name = t.key AND a.attrelid = (t.value ->> 'base')::regclass
+  UNION ALL   -- submissions and admins come from clients, who know what else there is
+  SELECT t.key, format('%s.%I has to have a value and has no default, and the club''s rows bring none', t.value ->> 'base', a.attname)
+    FROM jsonb_each(club) AS t JOIN pg_attribute a ON a.attrelid = (t.value ->> 'base')::regclass
+   WHERE t.key IN ('auth_management.profiles', 'content.user_badges', 'content.monthly_graphics', 'finance.weekly_pools', 'finance.weekly_earnings', 'finance.user_earnings',
+                   'finance.payout_requests', 'communication.notification_queue', 'communication.email_notifications') AND NOT t.value ? 'adopted' AND t.value -> 'parts' <> '[]'
+     AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+     AND NOT EXISTS (SELECT FROM jsonb_array_elements(t.value -> 'parts') AS p WHERE a.attname IN (p ->> 'base_column', p ->> 'other'))
 $$;
-COMMENT ON FUNCTION pull_up_club.generated_problems(jsonb) IS 'columns that the club writes and nobody may';
+COMMENT ON FUNCTION pull_up_club.column_problems(jsonb) IS 'columns that the club writes and nobody may, and those that it does not know and have to have a value';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.shape_problems(regclass), pull_up_club.owner_problems(jsonb), pull_up_club.name_problems(jsonb), pull_up_club.generated_problems(jsonb) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pull_up_club.shape_problems(regclass), pull_up_club.owner_problems(jsonb), pull_up_club.name_problems(jsonb), pull_up_club.column_problems(jsonb) FROM PUBLIC;

@@ -70,7 +70,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   UNION ALL
   SELECT * FROM pull_up_club.name_problems(club)
   UNION ALL
-  SELECT * FROM pull_up_club.generated_problems(club)
+  SELECT * FROM pull_up_club.column_problems(club)
   UNION ALL   -- a column that has to have a value, and nothing says which
   SELECT t.key, format('%s has no %s, and nothing tells what it is', t.value ->> 'base', p ->> 'column_name')
     FROM jsonb_each(club) AS t, jsonb_array_elements(t.value -> 'parts') AS p

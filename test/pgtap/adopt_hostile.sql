@@ -238,6 +238,9 @@ SELECT matches(test.adopting_after('CREATE TABLE public.ancestors (id uuid NOT N
 SELECT matches(test.adopting_after('CREATE TABLE public.more_submissions () INHERITS (public.submissions)'), '^LG122 NOT_ADOPTABLE: .*public.more_submissions inherits from public.submissions', 'a parent');
 SELECT matches(test.adopting_after('CREATE RULE no_new AS ON INSERT TO public.weekly_earnings DO INSTEAD NOTHING'), '^LG122 NOT_ADOPTABLE: .*the rule no_new on public.weekly_earnings', 'a table with a rule of the server''s');
 SELECT matches(test.adopting_after('ALTER TABLE public.weekly_pools ADD remaining_dollars int GENERATED ALWAYS AS (pool_amount_dollars - spent_dollars) STORED'), '^LG122 NOT_ADOPTABLE: .*public.weekly_pools.remaining_dollars is generated', 'a column that nobody may write');
+SELECT matches(test.adopting_after('ALTER TABLE public.weekly_earnings ADD "paid by" text; UPDATE public.weekly_earnings SET "paid by" = 1; ALTER TABLE public.weekly_earnings ALTER "paid by" SET NOT NULL'),
+               '^LG122 NOT_ADOPTABLE: .*public.weekly_earnings."paid by" has to have a value', 'a column that the club''s rows would lack');
+SELECT is(test.paying_after('ALTER TABLE public.weekly_earnings ADD "paid by" text NOT NULL DEFAULT ''bank'''), '30 for 150', 'one that has a default');
 SELECT is(test.paying_after('ALTER TABLE public.submissions ADD counted_twice int GENERATED ALWAYS AS (actual_pull_up_count * 2) STORED, ADD number bigint GENERATED ALWAYS AS IDENTITY; ALTER TABLE public.weekly_earnings ADD number bigint GENERATED ALWAYS AS IDENTITY'),
           '30 for 150', 'generated and identity columns of their own');
 SELECT is(test.paying_after('CREATE DOMAIN public.state AS text CHECK (VALUE <> ''''); ALTER TABLE public.submissions ALTER status DROP DEFAULT, ALTER status TYPE public.state; ALTER TABLE public.submissions ALTER status SET DEFAULT ''pending'''), '30 for 150', 'states of a domain');
