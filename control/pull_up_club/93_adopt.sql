@@ -58,6 +58,46 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.restore_key(regclass, name, text, name, boolean) IS 'part of release(): a foreign key as it was; the column is NOT NULL again unless members have left';
 
+-- In the order of its primary key, which is not remembered as the table's.
+CREATE FUNCTION pull_up_club.make_room(base regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  clustered name := (SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = base AND i.indisclustered);
+BEGIN
+  EXECUTE format('ALTER TABLE %s SET (fillfactor = 80)', base);
+  EXECUTE format('CLUSTER %s USING %I', base, coalesce(clustered, (SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = base AND i.indisprimary)));
+  IF clustered IS NULL THEN
+    EXECUTE format('ALTER TABLE %s SET WITHOUT CLUSTER', base);
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.make_room(regclass) IS 'part of adopt(): rewrites a table with room in its pages for updates in place';
+
+CREATE FUNCTION pull_up_club.drop_index(name text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_index i
+                   JOIN pg_index o ON o.indrelid = i.indrelid AND o.indexrelid <> i.indexrelid AND o.indisvalid AND o.indpred IS NULL AND o.indnkeyatts >= i.indnkeyatts
+                   JOIN pg_class c ON c.oid = o.indexrelid AND c.relam = (SELECT relam FROM pg_class WHERE oid = i.indexrelid)
+                  WHERE i.indexrelid = to_regclass(name)
+                    AND (o.indkey::int2[])[0:i.indnatts - 1] = (i.indkey::int2[])[0:i.indnatts - 1] AND (o.indclass::oid[])[0:i.indnkeyatts - 1] = (i.indclass::oid[])[0:i.indnkeyatts - 1]
+                    AND (o.indcollation::oid[])[0:i.indnkeyatts - 1] = (i.indcollation::oid[])[0:i.indnkeyatts - 1] AND (o.indoption::int2[])[0:i.indnkeyatts - 1] = (i.indoption::int2[])[0:i.indnkeyatts - 1]) THEN
+    RETURN format('%s is kept: no other index serves as well', name);
+  END IF;
+  EXECUTE format('DROP INDEX %s', to_regclass(name));
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION pull_up_club.drop_index(text) IS 'part of adopt(): drops an index where another one begins with the same columns; else it says so';
+
+CREATE FUNCTION pull_up_club.restore_index(name text, definition text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF to_regclass(name) IS NULL THEN
+    EXECUTE definition;
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION pull_up_club.restore_index(text, text) IS 'part of release(): makes an index again as it was';
+
 CREATE FUNCTION pull_up_club.drop_table(name text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -342,5 +382,5 @@ COMMENT ON FUNCTION pull_up_club.release(boolean) IS
   'takes back what adopt() has done, in the opposite order: triggers, views, constraints and columns are as they were, and rows as they are; columns and tables that hold what was '
   'written since stay, and it says so. Returns a line for each step. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.restore_key(regclass, name, text, name, boolean), pull_up_club.drop_table(text),
+REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.make_room(regclass), pull_up_club.drop_index(text), pull_up_club.restore_index(text, text), pull_up_club.restore_key(regclass, name, text, name, boolean), pull_up_club.drop_table(text),
                            pull_up_club.drop_schema(text) FROM PUBLIC;
