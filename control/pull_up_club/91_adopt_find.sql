@@ -31,7 +31,8 @@ BEGIN
           AND c.key NOT IN (SELECT k.column_name FROM pull_up_club.canonical_columns k WHERE k.name = t.key) ORDER BY 1 LIMIT 1),
       (SELECT format('the mapping of %s has for %s no %s', t.key, c.key, CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array of names' ELSE 'name' END)
          FROM jsonb_each(mapping) AS t, jsonb_each(CASE jsonb_typeof(t.value) WHEN 'object' THEN t.value END) AS c
-        WHERE jsonb_typeof(c.value) <> CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array' ELSE 'string' END ORDER BY 1 LIMIT 1)) INTO problem;
+        WHERE jsonb_typeof(c.value) <> CASE WHEN c.key IN ('ignore', 'keep_triggers') THEN 'array' ELSE 'string' END
+           OR jsonb_typeof(c.value) = 'array' AND jsonb_path_exists(c.value, '$[*] ? (@.type() != "string")') ORDER BY 1 LIMIT 1)) INTO problem;
   END IF;
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG123', MESSAGE = 'UNKNOWN_MAPPING: ' || problem,
@@ -74,7 +75,12 @@ DECLARE
   full_ones regclass[];
 BEGIN
   IF wanted IS NOT NULL THEN
-    base := coalesce(to_regclass(wanted), to_regclass(format('%I.%I', source, wanted)));
+    BEGIN
+      base := to_regclass(wanted);
+    EXCEPTION WHEN syntax_error OR invalid_name OR feature_not_supported THEN   -- it is no name with a schema, but may be one of the schema
+      base := NULL;
+    END;
+    base := coalesce(base, to_regclass(format('%I.%I', source, wanted)));
     why := 'the mapping says so';
     IF base IS NULL OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = base AND c.relkind IN ('r', 'p')) THEN
       problem := format('the mapping says that it is %s, and there is no such table', wanted);
@@ -90,7 +96,7 @@ BEGIN
   base := found[1];
   why := CASE WHEN base IS NULL THEN 'no table has its name and its columns' ELSE 'it has the name and the columns' END;
   IF cardinality(found) > 1 THEN
-    full_ones := ARRAY(SELECT f FROM unnest(found) AS f WHERE pull_up_club.has_rows(f));
+    full_ones := ARRAY(SELECT f FROM unnest(found) AS f WHERE has_table_privilege(f, 'SELECT') AND pull_up_club.has_rows(f));
     IF cardinality(full_ones) > 1 THEN
       problem := format('%s could be it', array_to_string(full_ones, ' and '));
     ELSE
@@ -140,17 +146,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.conversion(regtype, regtype, text, text, interval) IS 'the expressions by which adopt() keeps a column and one of another type in step';
 
+CREATE FUNCTION pull_up_club.local_time_of(base regclass, column_name text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE pull_up_club.type_of(base, column_name) WHEN 'timestamptz'::regtype THEN format('(%I AT TIME ZONE %L)', column_name, (SELECT time_zone FROM pull_up_club.settings)) ELSE quote_ident(column_name) END
+$$;
+COMMENT ON FUNCTION pull_up_club.local_time_of(regclass, text) IS 'an expression for a column''s moment by the club''s clock';
+
 -- A week that ends with its last second or with the next Monday ends with its Sunday; what all rows have in common is kept.
 CREATE FUNCTION pull_up_club.day_shift(base regclass, column_name text, start_column text) RETURNS interval
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  zone  constant text := (SELECT time_zone FROM pull_up_club.settings);
-  local constant text := CASE pull_up_club.type_of(base, column_name) WHEN 'timestamptz'::regtype THEN format('%I AT TIME ZONE %L', column_name, zone) ELSE quote_ident(column_name) END;
+  local constant text := pull_up_club.local_time_of(base, column_name);
   shift interval := interval '0';
 BEGIN
   EXECUTE format('SELECT CASE WHEN count(DISTINCT (%1$s)::time) = 1 THEN min((%1$s)::time)::interval ELSE interval ''0'' END FROM %2$s WHERE %3$I IS NOT NULL', local, base, column_name) INTO shift;
-  IF start_column <> column_name AND pull_up_club.type_of(base, start_column) <> 'date'::regtype THEN
-    EXECUTE format('SELECT CASE WHEN bool_and(%I - %I >= interval ''7 days'') THEN $1 + interval ''1 day'' ELSE $1 END FROM %s', column_name, start_column, base) INTO shift USING shift;
+  IF start_column <> column_name THEN
+    EXECUTE format('SELECT CASE WHEN bool_and(%s - %s >= interval ''7 days'') THEN $1 + interval ''1 day'' ELSE $1 END FROM %s', pull_up_club.local_time_of(base, column_name),
+                   pull_up_club.local_time_of(base, start_column), base) INTO shift USING shift;   -- by the clock: a week in spring has an hour less
   END IF;
   RETURN shift;
 END $$;
@@ -234,6 +246,7 @@ BEGIN
         column_.problem := format('%s is of type %s, and %s is a %s', chosen, type_, wanted.column_name, wanted.type);
     END CASE;
     RETURN NEXT column_;
+    CONTINUE WHEN column_.problem IS NOT NULL;
 
     -- further columns that say the same
     FOREACH chosen IN ARRAY array_remove(found, chosen) LOOP

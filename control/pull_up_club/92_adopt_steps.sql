@@ -10,6 +10,17 @@ CREATE TYPE pull_up_club.adoption_step AS (
   undo      text                   -- NULL: nothing to take back
 );
 
+CREATE FUNCTION pull_up_club.unknown_in_mapping(base regclass, names jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT min(format('the mapping names %s, which %s does not have', n, base))
+    FROM (SELECT 'the column ' || c AS n FROM jsonb_array_elements_text(names -> 'ignore') AS c WHERE NOT pull_up_club.has_column(base, ARRAY[c])
+          UNION ALL
+          SELECT 'the trigger ' || t FROM jsonb_array_elements_text(names -> 'keep_triggers') AS t
+           WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = base AND g.tgname = t AND NOT g.tgisinternal)) AS unknown
+$$;
+COMMENT ON FUNCTION pull_up_club.unknown_in_mapping(regclass, jsonb) IS 'a column to ignore or a trigger to keep that a table does not have, for people; NULL without one';
+REVOKE EXECUTE ON FUNCTION pull_up_club.unknown_in_mapping(regclass, jsonb) FROM PUBLIC;
+
 -- Which tables there are: as adopted(), with why, and with what cannot be told as `problem`.
 CREATE FUNCTION pull_up_club.find_club(source name, mapping jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -27,14 +38,18 @@ BEGIN
     END IF;
     SELECT * INTO match FROM pull_up_club.find_table(mark.name, source, mapping);
     CONTINUE WHEN match.base IS NULL AND match.problem IS NULL AND NOT mark.required;
-    parts := (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM pull_up_club.find_columns(mark.name, match.base, mapping) AS c WHERE match.base IS NOT NULL);
+    parts := '[]';
+    IF (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = match.base) THEN   -- who may not read the rows is told so later
+      parts := (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM pull_up_club.find_columns(mark.name, match.base, mapping) AS c);
+    END IF;
     club := club || jsonb_build_object(mark.name, jsonb_build_object(
       'base', match.base, 'why', match.why, 'parts', parts,
       'columns', (SELECT coalesce(jsonb_object_agg(p ->> 'column_name', p ->> 'base_column'), '{}') FROM jsonb_array_elements(parts) AS p WHERE p ->> 'how' <> 'twin'),
       'problem', CASE WHEN match.problem IS NOT NULL THEN match.problem
                       WHEN match.base IS NULL THEN format('the schema %I has no table like it', source)
                       WHEN match.base::text = mark.name THEN 'the table has the canonical name already: install() makes what it lacks'
-                      WHEN to_regclass(mark.name) IS NOT NULL THEN format('there is a table or a view %s already', mark.name) END));
+                      WHEN EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE format('%s.%s', n.nspname, c.relname) = mark.name) THEN format('there is a table or a view %s already', mark.name)
+                      ELSE pull_up_club.unknown_in_mapping(match.base, mapping -> mark.name) END));
   END LOOP;
   RETURN club;
 END $$;
@@ -69,15 +84,17 @@ COMMENT ON FUNCTION pull_up_club.only_sets_updated_at(oid) IS 'whether a trigger
 
 CREATE FUNCTION pull_up_club.adopt_triggers(name text, base regclass, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT ROW(NULL, format('%s on %s', quote_ident(t.tgname), base), 'disable the trigger',
-             format('%s() did by itself what the lifecycle and the rules do', t.tgfoid::regproc),
-             format('what else it did is not done any more; keep it with {"%s": {"keep_triggers": ["%s"]}}', name, t.tgname),
-             format('SELECT lifeguard.disable_trigger(%L, %L, %L)', base, t.tgname, 'adopted by pull_up_club'),
-             format('SELECT lifeguard.restore_trigger(%L, %L)', base, t.tgname))::pull_up_club.adoption_step
-    FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+  SELECT CASE WHEN coalesce(mapping -> name -> 'keep_triggers', '[]') ? t.tgname::text
+              THEN ROW(NULL, o.object, 'keep the trigger', 'the mapping says so', 'it goes on doing what it does, beside the rules', NULL, NULL)::pull_up_club.adoption_step
+              ELSE ROW(NULL, o.object, 'disable the trigger',
+                       format('%s() did by itself what the lifecycle and the rules do', t.tgfoid::regproc),
+                       format('what else it did is not done any more; keep it with {"%s": {"keep_triggers": ["%s"]}}', name, t.tgname),
+                       format('SELECT lifeguard.disable_trigger(%L, %L, %L)', base, t.tgname, 'adopted by pull_up_club'),
+                       format('SELECT lifeguard.restore_trigger(%L, %L)', base, t.tgname))::pull_up_club.adoption_step END
+    FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid, LATERAL (SELECT format('%s on %s', quote_ident(t.tgname), base)) AS o(object)
    WHERE t.tgrelid = base AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND f.pronamespace <> 'lifeguard'::regnamespace
      AND t.tgfoid NOT IN (SELECT pull_up_club.own_functions()) AND f.oid::regprocedure::text NOT IN (SELECT b.name FROM pull_up_club.blueprint b WHERE b.kind = 'function')
-     AND NOT coalesce(mapping -> name -> 'keep_triggers', '[]') ? t.tgname::text
+     AND NOT EXISTS (SELECT FROM pull_up_club.adoption a WHERE a.object = o.object AND a.what = 'keep the trigger')
      AND name IN ('auth_management.profiles', 'content.submissions', 'content.user_badges', 'content.monthly_graphics',
                   'finance.weekly_pools', 'finance.weekly_earnings', 'finance.user_earnings', 'finance.payout_requests')
      AND (NOT pull_up_club.only_sets_updated_at(t.oid) OR EXISTS (SELECT FROM pull_up_club.blueprint b WHERE b.kind = 'rule' AND b.name = 'keep_updated_at updated_at ON ' || adopt_triggers.name))
@@ -371,14 +388,23 @@ DECLARE
   off  record;
 BEGIN
   FOR part IN
-    SELECT (t.value ->> 'base')::regclass AS base, t.value -> 'columns' AS columns, p.*, k.derived
+    SELECT (t.value ->> 'base')::regclass AS base, t.value -> 'columns' AS columns, p.*, k.derived, k.derived IS NULL AND p.how = 'used' AS whole
       FROM jsonb_each(club) AS t, jsonb_populate_recordset(NULL::pull_up_club.found_column, t.value -> 'parts') AS p
       JOIN pull_up_club.canonical_columns k ON k.column_name = p.column_name
-     WHERE k.name = t.key AND (p.how = 'twin' AND p.differs > 0 OR k.derived IS NOT NULL AND p.how = 'used') ORDER BY 1, p.base_column
+     WHERE k.name = t.key AND (p.how = 'twin' AND p.differs > 0 OR p.how = 'used' AND (k.derived IS NOT NULL OR k.type = 'int'::regtype AND pull_up_club.type_of((t.value ->> 'base')::regclass, p.base_column) = 'numeric'::regtype))
+     ORDER BY 1, p.base_column
   LOOP
     IF part.how = 'twin' THEN
       RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the difference', part.why,
                       'the rows stay as they are; lifeguard.out_of_step() shows them until somebody mends them', NULL, NULL)::pull_up_club.adoption_step;
+      CONTINUE;
+    END IF;
+    IF part.whole THEN
+      SELECT d.* INTO off FROM pull_up_club.count_differences(part.base, quote_ident(part.base_column), format('trunc(%I)', part.base_column)) AS d;
+      IF off.rows > 0 THEN
+        RETURN NEXT ROW(NULL, format('%s.%I', part.base, part.base_column), 'look at the cents', format('in %s rows it is not whole, for example %s', off.rows, off.example),
+                        'the club counts in whole dollars: what has to read such a row is refused with LG118, and sums of them are rounded', NULL, NULL)::pull_up_club.adoption_step;
+      END IF;
       CONTINUE;
     END IF;
     SELECT d.* INTO off FROM pull_up_club.count_differences(part.base, quote_ident(part.base_column), '(' || pull_up_club.in_base_columns(part.derived, part.columns) || ')') AS d;
@@ -387,7 +413,7 @@ BEGIN
                     'each row follows when it is changed next; lifeguard.out_of_step() counts them', NULL, NULL)::pull_up_club.adoption_step;
   END LOOP;
 END $$;
-COMMENT ON FUNCTION pull_up_club.adopt_differences(jsonb) IS 'part of adopt(): rows in which columns disagree that are kept in step or derived from now on';
+COMMENT ON FUNCTION pull_up_club.adopt_differences(jsonb) IS 'part of adopt(): rows in which columns disagree that are kept in step or derived from now on, and cents';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_differences(jsonb) FROM PUBLIC;
 
 CREATE FUNCTION pull_up_club.plan_adoption(club jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step

@@ -123,7 +123,7 @@ DECLARE
     UNION ALL
     SELECT format('ownership of %s', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')
     UNION ALL   -- who writes there decides what release() runs
-    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{INSERT,DELETE}'::text[]) AS p(privilege)
+    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{SELECT,INSERT,DELETE}'::text[]) AS p(privilege)
      WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
      ORDER BY 1);
 BEGIN
@@ -139,7 +139,7 @@ COMMENT ON FUNCTION pull_up_club.require_rights(regclass[]) IS 'part of adopt() 
 CREATE FUNCTION pull_up_club.require_adoptable(source name, club jsonb, mapping jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  missing text[] := ARRAY(SELECT t.key FROM jsonb_each(club) AS t WHERE t.value ->> 'base' IS NULL ORDER BY 1);
+  missing text[] := ARRAY(SELECT t.key FROM jsonb_each(club) AS t WHERE t.value ->> 'base' IS NULL AND NOT coalesce(mapping -> t.key, '{}') ? 'table' ORDER BY 1);
   problem text;
 BEGIN
   IF missing <> '{}' THEN
@@ -154,7 +154,7 @@ BEGIN
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'LG122',
       MESSAGE = 'NOT_ADOPTABLE: ' || problem,
-      DETAIL = (SELECT jsonb_agg(to_jsonb(p)) FROM pull_up_club.adoption_problems(club) AS p),
+      DETAIL = jsonb_build_object('problems', (SELECT jsonb_agg(to_jsonb(p)) FROM pull_up_club.adoption_problems(club) AS p)),
       HINT = 'Say which: adopt(mapping => ''{"finance.weekly_pools": {"total_amount_dollars": "its column", "ignore": ["a column that is not looked at"]}}'').';
   END IF;
 END $$;
@@ -199,7 +199,7 @@ DECLARE
   club  jsonb;
   steps pull_up_club.adoption_step[];
   part  pull_up_club.adoption_step;
-  done  int := (SELECT coalesce(max(a.step), 0) FROM pull_up_club.adoption a);
+  done  int;
 BEGIN
   IF source IS NULL OR dry_run IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
@@ -224,6 +224,7 @@ BEGIN
   club := pull_up_club.find_club(source, mapping);   -- as it is now that nobody changes it
   PERFORM pull_up_club.require_adoptable(source, club, mapping);
   steps := ARRAY(SELECT p FROM pull_up_club.plan_adoption(club, mapping) AS p ORDER BY p.step);
+  done := (SELECT coalesce(max(a.step), 0) FROM pull_up_club.adoption a);
   FOREACH part IN ARRAY steps LOOP
     PERFORM pull_up_club.run_step(part, part.statement, cardinality(steps));
     INSERT INTO pull_up_club.adoption (step, object, what, why, statement, undo) VALUES (done + part.step, part.object, part.what, part.why, part.statement, part.undo);
@@ -248,6 +249,10 @@ DECLARE
   nth   int := 0;
   said  text;
 BEGIN
+  IF dry_run IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'release: dry_run is true or false, not NULL',
+      HINT = 'release(dry_run => true) shows what release() does.';
+  END IF;
   PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
   IF dry_run THEN

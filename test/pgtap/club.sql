@@ -28,21 +28,7 @@ CREATE FUNCTION test.acts(member int) RETURNS void LANGUAGE sql AS $$
   SELECT set_config('request.jwt.claims', coalesce(jsonb_build_object('sub', test.member(member), 'role', 'authenticated')::text, ''), false) WHERE member IS NOT NULL
   UNION ALL SELECT set_config('request.jwt.claims', '', false) WHERE member IS NULL
 $$;
--- How a statement is refused: SQLSTATE, the first word when it is a code word, and what the error lacks.
-CREATE FUNCTION test.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-  message text;
-  detail  text;
-  hint    text;
-BEGIN
-  EXECUTE statement;
-  RETURN 'not refused';
-EXCEPTION WHEN OTHERS THEN
-  GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-  RETURN concat_ws(' ', SQLSTATE, substring(message FROM '^[A-Z_]+(?=: )'),
-                   CASE WHEN SQLSTATE ~ '^LG' AND (detail = '' OR jsonb_typeof(detail::jsonb) <> 'object') THEN 'without DETAIL' END,
-                   CASE WHEN SQLSTATE ~ '^LG' AND hint = '' THEN 'without HINT' END);
-END $$;
+\ir ../refusal.sql
 -- What there is of everything that an approval writes.
 CREATE FUNCTION test.whole() RETURNS text LANGUAGE sql AS $$
   SELECT md5(concat((SELECT jsonb_agg(t ORDER BY id) FROM content.submissions t), (SELECT jsonb_agg(t ORDER BY id) FROM finance.weekly_earnings t),
