@@ -144,6 +144,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.require_ownership(regclass[], text[]) IS 'LG108 NOT_PERMITTED with the tables that are not the caller''s, and what else he is said to lack';
 
+CREATE FUNCTION pull_up_club.tables_named_so(source name) RETURNS regclass[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(found), '{}')
+    FROM (SELECT DISTINCT ON (m.name) c.oid::regclass AS found
+            FROM pull_up_club.table_marks m, LATERAL (SELECT pull_up_club.names_of(m.name, NULL)) AS n(names), pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+           WHERE s.nspname = source AND c.relname = ANY (n.names) AND c.relkind IN ('r', 'p')
+             AND NOT EXISTS (SELECT FROM unnest(m.has) AS h WHERE NOT pull_up_club.has_column(c.oid, pull_up_club.names_of(m.name, h)))
+           ORDER BY m.name, array_position(n.names, c.relname::text)) AS t
+$$;
+COMMENT ON FUNCTION pull_up_club.tables_named_so(name) IS 'part of adopt(): the tables of a schema that have a club''s names and columns, by the catalogs alone';
+
 -- Anybody may ask, so that he learns what he lacks.
 CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -226,7 +237,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
       HINT = 'adopt(''public'', dry_run => false) does what adopt(''public'') shows.';
   END IF;
-  PERFORM pull_up_club.require_rights('{}');
+  -- who lacks rights learns all of it at once, before anything is read that he may not read
+  PERFORM pull_up_club.require_rights(CASE WHEN EXISTS (SELECT FROM pull_up_club.missing_rights()) THEN pull_up_club.tables_named_so(source) ELSE '{}' END);
   PERFORM pull_up_club.check_mapping(mapping);
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
   club := pull_up_club.find_club(source, mapping);
