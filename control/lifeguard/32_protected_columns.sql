@@ -16,7 +16,7 @@ DECLARE
   later constant text := (
     SELECT string_agg(quote_ident(t.tgname), ', ' ORDER BY t.tgname)
       FROM pg_trigger ours JOIN pg_trigger t ON t.tgrelid = ours.tgrelid AND t.tgname > ours.tgname
-     WHERE ours.tgrelid = relation AND ours.tgfoid = 'lifeguard.before_row()'::regprocedure AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0);
+     WHERE ours.tgrelid = relation AND ours.tgfoid = 'lifeguard.before_row()'::regprocedure AND t.tgtype & 3 = 3 AND t.tgtype & 20 > 0 AND t.tgenabled <> 'D');
 BEGIN
   IF later IS NOT NULL THEN
     RAISE WARNING USING MESSAGE = format('triggers of table %s that fire after its rules can still change what is %s: %s', relation, what, later),

@@ -67,6 +67,16 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.has_rows(regclass) IS 'whether a table has rows';
 REVOKE EXECUTE ON FUNCTION pull_up_club.has_rows(regclass) FROM PUBLIC;
 
+CREATE FUNCTION pull_up_club.candidates(name text, source name) RETURNS regclass[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(array_agg(c.oid::regclass ORDER BY array_position(n.names, c.relname::text)), '{}')
+    FROM pull_up_club.table_marks m, LATERAL (SELECT pull_up_club.names_of(m.name, NULL)) AS n(names), pg_class c
+   WHERE m.name = candidates.name AND c.relnamespace = to_regnamespace(quote_ident(source)) AND c.relname = ANY (n.names) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+     AND NOT EXISTS (SELECT FROM unnest(m.has) AS h WHERE NOT pull_up_club.has_column(c.oid, pull_up_club.names_of(m.name, h)))
+     AND NOT EXISTS (SELECT FROM unnest(m.lacks) AS l WHERE pull_up_club.has_column(c.oid, ARRAY[l]))
+$$;
+COMMENT ON FUNCTION pull_up_club.candidates(text, name) IS 'the tables of a schema that have a name and the columns of this table of the club''s, the likeliest first';
+
 CREATE FUNCTION pull_up_club.find_table(name text, source name, mapping jsonb, OUT base regclass, OUT why text, OUT problem text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -88,11 +98,7 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  SELECT array_agg(c.oid::regclass ORDER BY array_position(n.names, c.relname::text)) INTO found
-    FROM pull_up_club.table_marks m, LATERAL (SELECT pull_up_club.names_of(m.name, NULL)) AS n(names), pg_class c
-   WHERE m.name = find_table.name AND c.relnamespace = to_regnamespace(quote_ident(source)) AND c.relname = ANY (n.names) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-     AND NOT EXISTS (SELECT FROM unnest(m.has) AS h WHERE NOT pull_up_club.has_column(c.oid, pull_up_club.names_of(m.name, h)))
-     AND NOT EXISTS (SELECT FROM unnest(m.lacks) AS l WHERE pull_up_club.has_column(c.oid, ARRAY[l]));
+  found := pull_up_club.candidates(name, source);
   base := found[1];
   why := CASE WHEN base IS NULL THEN 'no table has its name and its columns' ELSE 'it has the name and the columns' END;
   IF cardinality(found) > 1 THEN

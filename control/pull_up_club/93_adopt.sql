@@ -80,39 +80,82 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.drop_schema(text) IS 'part of release(): drops a schema that adopt() has made, when nothing else is in it; else it says so';
 
--- The sessions that hold locks on the tables, for people.
+-- The sessions that hold locks on the tables, or adopt or install themselves, for people.
 CREATE FUNCTION pull_up_club.who_holds(relations regclass[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT string_agg(format('%s (pid %s%s) holds %s on %s%s', coalesce(a.usename, 'somebody'), l.pid, ', ' || nullif(a.application_name, ''), l.mode, l.relation::regclass,
+  SELECT string_agg(format('%s (pid %s%s) holds %s%s', coalesce(a.usename, 'somebody'), l.pid, ', ' || nullif(a.application_name, ''), coalesce(l.mode || ' on ' || l.relation::regclass, 'the club'),
                            ', for ' || date_trunc('second', clock_timestamp() - a.xact_start)), '; ' ORDER BY a.xact_start, l.pid)
-    FROM (SELECT DISTINCT ON (pid) pid, mode, relation FROM pg_locks
-           WHERE locktype = 'relation' AND granted AND relation = ANY (relations::oid[]) AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-             AND pid <> pg_backend_pid() ORDER BY pid, mode DESC) AS l
+    FROM (SELECT DISTINCT ON (pid) pid, CASE locktype WHEN 'relation' THEN mode END AS mode, relation FROM pg_locks
+           WHERE (locktype = 'relation' AND relation = ANY (relations::oid[])
+                  OR locktype = 'advisory' AND classid = 'pg_extension'::regclass AND objid = (hashtext('pull_up_club')::bigint & 4294967295)::oid AND objsubid = 2)
+             AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+             AND pid <> pg_backend_pid() ORDER BY pid, locktype = 'relation' DESC, mode DESC) AS l
     LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 $$;
-COMMENT ON FUNCTION pull_up_club.who_holds(regclass[]) IS 'who holds locks on these tables: user, process, mode, since when';
+COMMENT ON FUNCTION pull_up_club.who_holds(regclass[]) IS 'who holds locks on these tables, or the one by which nobody adopts or installs at the same time: user, process, mode, since when';
 REVOKE EXECUTE ON FUNCTION pull_up_club.who_holds(regclass[]) FROM PUBLIC;
 
--- All at once and in one order, for no longer than lock_timeout; a server that waits for ever waits five seconds here.
-CREATE FUNCTION pull_up_club.lock_tables(relations regclass[]) RETURNS void
+CREATE FUNCTION pull_up_club.raise_waits(relations regclass[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'LG124',
+    MESSAGE = format('ADOPTION_WAITS: the club''s tables are in use: %s', coalesce(pull_up_club.who_holds(relations), 'by a transaction that has just ended')),
+    DETAIL = jsonb_build_object('tables', to_jsonb(relations::text[]), 'lock_timeout', pull_up_club.patience()),
+    HINT = 'Nothing was changed. Try again when they are done, or SET lock_timeout to more; while this waits, others wait behind it.';
+END $$;
+COMMENT ON FUNCTION pull_up_club.raise_waits(regclass[]) IS 'part of adopt() and release(): LG124 ADOPTION_WAITS with who holds the tables';
+REVOKE EXECUTE ON FUNCTION pull_up_club.raise_waits(regclass[]) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.patience() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE current_setting('lock_timeout') WHEN '0' THEN '5s' ELSE current_setting('lock_timeout') END
+$$;
+COMMENT ON FUNCTION pull_up_club.patience() IS 'part of adopt() and release(): how long they wait for others: lock_timeout, and 5 seconds where that is 0';
+
+-- One at a time adopts, releases or installs.
+CREATE FUNCTION pull_up_club.lock_club(relations regclass[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  patience constant text := current_setting('lock_timeout');
+  was constant text := current_setting('lock_timeout');
+BEGIN
+  PERFORM set_config('lock_timeout', pull_up_club.patience(), true);
+  PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+  PERFORM set_config('lock_timeout', was, true);
+EXCEPTION WHEN lock_not_available THEN
+  PERFORM pull_up_club.raise_waits(relations);
+END $$;
+COMMENT ON FUNCTION pull_up_club.lock_club(regclass[]) IS 'part of adopt() and release(): lets one at a time go on, or LG124 ADOPTION_WAITS';
+REVOKE EXECUTE ON FUNCTION pull_up_club.lock_club(regclass[]) FROM PUBLIC;
+
+-- All at once and in one order, for no longer than lock_timeout; a server that waits for ever waits five seconds here.
+CREATE FUNCTION pull_up_club.lock_tables(relations regclass[], mode text DEFAULT 'ACCESS EXCLUSIVE') RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  was constant text := current_setting('lock_timeout');
 BEGIN
   IF relations = '{}' THEN
     RETURN;
   END IF;
-  PERFORM set_config('lock_timeout', CASE patience WHEN '0' THEN '5s' ELSE patience END, true);
-  EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', (SELECT string_agg(r::text, ', ' ORDER BY r::oid) FROM unnest(relations) AS r));
-  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('lock_timeout', pull_up_club.patience(), true);
+  EXECUTE format('LOCK TABLE %s IN %s MODE', (SELECT string_agg(r::text, ', ' ORDER BY r::oid) FROM unnest(relations) AS r), mode);
+  PERFORM set_config('lock_timeout', was, true);
 EXCEPTION WHEN lock_not_available THEN
-  RAISE EXCEPTION USING ERRCODE = 'LG124',
-    MESSAGE = format('ADOPTION_WAITS: the club''s tables are in use: %s', coalesce(pull_up_club.who_holds(relations), 'by a transaction that has just ended')),
-    DETAIL = jsonb_build_object('tables', to_jsonb(relations::text[]), 'lock_timeout', CASE patience WHEN '0' THEN '5s' ELSE patience END),
-    HINT = 'Nothing was changed. Try again when they are done, or SET lock_timeout to more; while this waits, others wait behind it.';
+  PERFORM pull_up_club.raise_waits(relations);
 END $$;
-COMMENT ON FUNCTION pull_up_club.lock_tables(regclass[]) IS 'locks tables against everybody, or LG124 ADOPTION_WAITS with whom it waited for after lock_timeout (5 seconds where that is 0)';
-REVOKE EXECUTE ON FUNCTION pull_up_club.lock_tables(regclass[]) FROM PUBLIC;
+COMMENT ON FUNCTION pull_up_club.lock_tables(regclass[], text) IS 'locks tables, or LG124 ADOPTION_WAITS with whom it waited for after lock_timeout (5 seconds where that is 0)';
+REVOKE EXECUTE ON FUNCTION pull_up_club.lock_tables(regclass[], text) FROM PUBLIC;
+
+CREATE FUNCTION pull_up_club.candidates(source name, mapping jsonb) RETURNS regclass[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY(
+    SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE')
+       AND (n.nspname = source AND c.relname IN (SELECT unnest(pull_up_club.names_of(m.name, NULL)) FROM pull_up_club.table_marks m)
+            OR n.nspname !~ '^pg_(toast|temp)' AND c.oid::regclass::text IN (SELECT value ->> 'table' FROM jsonb_each(mapping))
+            OR c.oid IN (SELECT a.base FROM pull_up_club.adopted_tables a)) ORDER BY c.oid)
+$$;
+COMMENT ON FUNCTION pull_up_club.candidates(name, jsonb) IS 'part of adopt(): the tables that it may look into';
+REVOKE EXECUTE ON FUNCTION pull_up_club.candidates(name, jsonb) FROM PUBLIC;
 
 -- What an owner has put on his table, triggers and checks, runs as whoever writes there; so does what is made for it run as whoever
 -- makes it. Both are to be the owner: for a superuser other people's code is none to run, and of two owners neither is the club's.
@@ -143,17 +186,6 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION pull_up_club.require_ownership(regclass[], text[]) IS 'LG108 NOT_PERMITTED with the tables that are not the caller''s, and what else he is said to lack';
-
-CREATE FUNCTION pull_up_club.tables_named_so(source name) RETURNS regclass[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(array_agg(found), '{}')
-    FROM (SELECT DISTINCT ON (m.name) c.oid::regclass AS found
-            FROM pull_up_club.table_marks m, LATERAL (SELECT pull_up_club.names_of(m.name, NULL)) AS n(names), pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
-           WHERE s.nspname = source AND c.relname = ANY (n.names) AND c.relkind IN ('r', 'p')
-             AND NOT EXISTS (SELECT FROM unnest(m.has) AS h WHERE NOT pull_up_club.has_column(c.oid, pull_up_club.names_of(m.name, h)))
-           ORDER BY m.name, array_position(n.names, c.relname::text)) AS t
-$$;
-COMMENT ON FUNCTION pull_up_club.tables_named_so(name) IS 'part of adopt(): the tables of a schema that have a club''s names and columns, by the catalogs alone';
 
 -- Anybody may ask, so that he learns what he lacks.
 CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
@@ -237,10 +269,12 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
       HINT = 'adopt(''public'', dry_run => false) does what adopt(''public'') shows.';
   END IF;
-  -- who lacks rights learns all of it at once, before anything is read that he may not read
-  PERFORM pull_up_club.require_rights(CASE WHEN EXISTS (SELECT FROM pull_up_club.missing_rights()) THEN pull_up_club.tables_named_so(source) ELSE '{}' END);
+  -- who lacks rights learns all of it at once; else only the tables that are the club's have to be his
+  PERFORM pull_up_club.require_rights(CASE WHEN EXISTS (SELECT FROM pull_up_club.missing_rights())
+                                           THEN ARRAY(SELECT unnest(pull_up_club.candidates(m.name, source)) FROM pull_up_club.table_marks m) ELSE '{}' END);
   PERFORM pull_up_club.check_mapping(mapping);
-  PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+  PERFORM pull_up_club.lock_club(pull_up_club.candidates(source, mapping));
+  PERFORM pull_up_club.lock_tables(pull_up_club.candidates(source, mapping), 'ACCESS SHARE');   -- their rows are looked at
   club := pull_up_club.find_club(source, mapping);
 
   IF dry_run THEN
@@ -252,6 +286,7 @@ BEGIN
     RETURN;
   END IF;
 
+  PERFORM pull_up_club.require_read_committed('pull_up_club.adopt()');
   PERFORM pull_up_club.require_adoptable(source, club, mapping);
   PERFORM pull_up_club.lock_tables(ARRAY(SELECT (t.value ->> 'base')::regclass FROM jsonb_each(club) AS t));
   club := pull_up_club.find_club(source, mapping);   -- as it is now that nobody changes it
@@ -270,7 +305,7 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.adopt(name, boolean, jsonb) IS
   'what would be done to make the club in a schema one of ours where it is: (step, object, what, why, risk, statement); dry_run => false does it, all or nothing, and says each step. '
   'mapping: {canonical table: {"table": its name, canonical column: its column, "ignore": [columns], "keep_triggers": [triggers]}}. '
-  'LG108 NOT_PERMITTED, LG121 NOT_A_CLUB, LG122 NOT_ADOPTABLE, LG123 UNKNOWN_MAPPING, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
+  'LG108 NOT_PERMITTED, LG115 in a transaction that is not READ COMMITTED, LG121 NOT_A_CLUB, LG122 NOT_ADOPTABLE, LG123 UNKNOWN_MAPPING, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
 
 CREATE FUNCTION pull_up_club.release(dry_run boolean DEFAULT false)
 RETURNS TABLE (step int, object text, what text, statement text)
@@ -287,7 +322,7 @@ BEGIN
       HINT = 'release(dry_run => true) shows what release() does.';
   END IF;
   PERFORM pull_up_club.require_rights(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
-  PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
+  PERFORM pull_up_club.lock_club(ARRAY(SELECT a.base FROM pull_up_club.adopted_tables a));
   IF dry_run THEN
     RETURN QUERY SELECT a.step, a.object, 'take back: ' || a.what, a.undo FROM pull_up_club.adoption a WHERE a.undo IS NOT NULL ORDER BY a.step DESC;
     RETURN;

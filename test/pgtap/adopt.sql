@@ -163,8 +163,8 @@ SELECT results_eq($$INSERT INTO content.submissions (id, user_id, video_url, pul
                   $$VALUES ('pending')$$, 'he submits');
 SELECT is(test.refusal('EXECUTE submit(12, 12)'), 'LG002', 'but not for others');
 SELECT is_empty($$UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 9 WHERE id = test.new_id(11) RETURNING id$$, 'and approves nothing');
-SELECT is(test.refusal('SELECT pull_up_club.adopt()'), '42501', 'he may not adopt');
-SELECT is(test.refusal('SELECT pull_up_club.release()'), '42501', 'nor release');
+SELECT is(test.refusal('SELECT pull_up_club.adopt()'), 'LG108 NOT_PERMITTED', 'he may not adopt');
+SELECT is(test.refusal('SELECT pull_up_club.release()'), 'LG108 NOT_PERMITTED', 'nor release');
 RESET ROLE;
 SELECT test.acts(1) \g /dev/null
 SET ROLE authenticated;

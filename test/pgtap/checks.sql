@@ -154,6 +154,8 @@ SELECT pg_temp.gone();
 SELECT pg_temp.finds('columns_in_step', 'shop.pools: label');
 SELECT remedy FROM pg_temp.looked_for \gexec
 SELECT pg_temp.gone();
+SELECT lifeguard.forget('shop.pools');
+DROP TABLE shop.pools;
 -- a trigger that is gone, with a history or without
 DROP TRIGGER lifeguard_before ON shop.orders;
 SELECT pg_temp.finds('rule_triggers', 'lifeguard_before on shop.orders');
