@@ -127,20 +127,31 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.lock_club(regclass[]) IS 'part of adopt() and release(): lets one at a time go on, or LG124 ADOPTION_WAITS';
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_club(regclass[]) FROM PUBLIC;
 
--- All at once and in one order, for no longer than lock_timeout; a server that waits for ever waits five seconds here.
+-- All at once, for no longer than lock_timeout; a server that waits for ever waits five seconds here. An approval holds one table when
+-- it comes to the next: who kept what he has while he waits would make a deadlock of it, and the approval may be the one that dies.
+-- So what could not be had soon is let go, and tried again.
 CREATE FUNCTION pull_up_club.lock_tables(relations regclass[], mode text DEFAULT 'ACCESS EXCLUSIVE') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  was constant text := current_setting('lock_timeout');
+  was      constant text := current_setting('lock_timeout');
+  deadline constant timestamptz := clock_timestamp() + pull_up_club.patience()::interval;
 BEGIN
   IF relations = '{}' THEN
     RETURN;
   END IF;
-  PERFORM set_config('lock_timeout', pull_up_club.patience(), true);
-  EXECUTE format('LOCK TABLE %s IN %s MODE', (SELECT string_agg(r::text, ', ' ORDER BY r::oid) FROM unnest(relations) AS r), mode);
-  PERFORM set_config('lock_timeout', was, true);
-EXCEPTION WHEN lock_not_available THEN
-  PERFORM pull_up_club.raise_waits(relations);
+  LOOP
+    BEGIN
+      -- less than the server's deadlock_timeout is by default
+      PERFORM set_config('lock_timeout', greatest(1, least(300, extract(epoch FROM deadline - clock_timestamp()) * 1000))::int::text, true);
+      EXECUTE format('LOCK TABLE %s IN %s MODE', (SELECT string_agg(r::text, ', ' ORDER BY r::oid) FROM unnest(relations) AS r), mode);
+      PERFORM set_config('lock_timeout', was, true);
+      RETURN;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF clock_timestamp() >= deadline THEN
+        PERFORM pull_up_club.raise_waits(relations);
+      END IF;
+    END;
+  END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.lock_tables(regclass[], text) IS 'locks tables, or LG124 ADOPTION_WAITS with whom it waited for after lock_timeout (5 seconds where that is 0)';
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_tables(regclass[], text) FROM PUBLIC;
