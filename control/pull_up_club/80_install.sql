@@ -119,6 +119,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM pg_class, unnest('{INSERT,UPDATE,DELETE}'::text[]) AS privilege
      WHERE relnamespace = 'lifeguard'::regnamespace AND relname = 'identity_sources'
         OR relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions', 'accepted_lints')
+    UNION ALL   -- what openings() gives on to roles that have it not
+    SELECT 'USAGE WITH GRANT OPTION on schema ' || n.nspname, has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
+      FROM pull_up_club.blueprint JOIN pg_namespace n ON n.nspname = name
+     WHERE kind = 'schema' AND name <> 'auth'
+       AND EXISTS (SELECT FROM unnest('{anon,authenticated,service_role}'::text[]) AS role WHERE has_schema_privilege(to_regrole(role)::oid, n.oid, 'USAGE') IS NOT TRUE)
+    UNION ALL
+    SELECT DISTINCT format('EXECUTE WITH GRANT OPTION on all functions in schema %I', n.nspname), false
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.oid IN (SELECT pull_up_club.own_functions()) AND n.nspname NOT IN ('monitoring', 'pull_up_club')
+       AND has_function_privilege(to_regrole('service_role')::oid, p.oid, 'EXECUTE') IS NOT TRUE AND NOT has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION')
     UNION ALL   -- whose function get_system_health() will be
     SELECT 'the role pg_monitor', pg_has_role('pg_monitor', 'USAGE')
   )

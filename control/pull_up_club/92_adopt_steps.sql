@@ -349,7 +349,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE b.kind = 'table'
   UNION ALL
   SELECT * FROM (VALUES
-    ('content.submissions',      'submissions_status',             'CHECK (status IN (''pending'', ''approved'', ''rejected''))'),
     ('auth_management.admin_roles', 'admin_roles_one_a_member',    'UNIQUE (user_id)'),
     ('content.badges',           'badges_one_a_name',              'UNIQUE (name, gender)'),
     ('content.user_badges',      'user_badges_one_a_member',       'UNIQUE (user_id, badge_id)'),

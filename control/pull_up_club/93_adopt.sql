@@ -219,26 +219,47 @@ $$;
 COMMENT ON FUNCTION pull_up_club.candidates(name, jsonb) IS 'part of adopt(): the tables that it may look into';
 REVOKE EXECUTE ON FUNCTION pull_up_club.candidates(name, jsonb) FROM PUBLIC;
 
--- Anybody may ask, so that he learns what he lacks.
-CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
+-- What an owner has put on his table, triggers and checks, runs as whoever writes there; so does what is made for it run as whoever
+-- makes it. Both are to be the owner: for a superuser other people's code is none to run, and of two owners neither is the club's.
+CREATE FUNCTION pull_up_club.tables_of_others(tables regclass[]) RETURNS TABLE (relation regclass, owner name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.oid::regclass, o.rolname
+    FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner JOIN pg_roles u ON u.rolname = current_user
+   WHERE c.oid = ANY (tables::oid[]) AND o.oid <> u.oid AND NOT (o.rolsuper AND u.rolsuper)
+   ORDER BY c.oid::regclass::text
+$$;
+COMMENT ON FUNCTION pull_up_club.tables_of_others(regclass[]) IS 'those of the tables that are not the caller''s, with their owners; superusers'' are each other''s';
+
+CREATE FUNCTION pull_up_club.require_ownership(tables regclass[], more text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  lacks constant text[] := ARRAY(
-    SELECT r.lacks FROM pull_up_club.missing_rights() AS r
-    UNION ALL
-    SELECT format('ownership of %s', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')
-    UNION ALL   -- who writes there decides what release() runs
-    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{SELECT,INSERT,DELETE}'::text[]) AS p(privilege)
-     WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
-     ORDER BY 1);
+  lacks  constant text[] := ARRAY(SELECT m FROM unnest(more) AS m UNION ALL SELECT format('ownership of %s', t.relation) FROM pull_up_club.tables_of_others(tables) AS t ORDER BY 1);
+  owners constant text[] := ARRAY(SELECT DISTINCT quote_ident(t.owner) FROM pull_up_club.tables_of_others(tables) AS t ORDER BY 1);
 BEGIN
   IF lacks <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG108',
-      MESSAGE = format('NOT_PERMITTED: %s may not adopt or release the club', current_user),
+      MESSAGE = format('NOT_PERMITTED: %s may not adopt, repair or release the club%s', current_user,
+                       (SELECT format(': %s belongs to %s', t.relation, t.owner) FROM pull_up_club.tables_of_others(tables) AS t LIMIT 1)),
       DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
-      HINT = 'Do it as a superuser, or grant what is missing.';
+      HINT = CASE WHEN owners = '{}' THEN 'Grant what is missing; or do it as a superuser, where the tables are his.'
+                  WHEN cardinality(owners) = 1 AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND c.relowner = current_user::regrole)
+                  THEN format('SET ROLE %s; and grant it what it lacks: also a superuser acts as the owner, whose triggers and checks run.', owners[1])
+                  ELSE 'The club''s tables are one role''s, who adopts them. ALTER TABLE ... OWNER TO gives him one that is the club''s; one that is somebody else''s gets another name.' END;
   END IF;
 END $$;
+COMMENT ON FUNCTION pull_up_club.require_ownership(regclass[], text[]) IS 'LG108 NOT_PERMITTED with the tables that are not the caller''s, and what else he is said to lack';
+
+-- Anybody may ask, so that he learns what he lacks.
+CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT pull_up_club.require_ownership(tables, ARRAY(
+    SELECT r.lacks FROM pull_up_club.missing_rights() AS r
+    UNION ALL   -- who writes there decides what release() runs
+    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{SELECT,INSERT,DELETE}'::text[]) AS p(privilege)
+     WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
+    UNION ALL   -- move_to_schemas() writes the columns' new names
+    SELECT 'UPDATE on table pull_up_club.adopted_tables' WHERE NOT has_table_privilege('pull_up_club.adopted_tables', 'UPDATE')))
+$$;
 COMMENT ON FUNCTION pull_up_club.require_rights(regclass[]) IS 'part of adopt() and release(): LG108 NOT_PERMITTED with the rights that the caller lacks, among them the ownership of the tables';
 
 CREATE FUNCTION pull_up_club.require_adoptable(source name, club jsonb, mapping jsonb) RETURNS void
@@ -310,7 +331,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
       HINT = 'adopt(''public'', dry_run => false) does what adopt(''public'') shows.';
   END IF;
-  PERFORM pull_up_club.require_rights(ARRAY(SELECT unnest(pull_up_club.candidates(m.name, source)) FROM pull_up_club.table_marks m));
+  -- who lacks rights learns all of it at once; else only the tables that are the club's have to be his
+  PERFORM pull_up_club.require_rights(CASE WHEN EXISTS (SELECT FROM pull_up_club.missing_rights())
+                                           THEN ARRAY(SELECT unnest(pull_up_club.candidates(m.name, source)) FROM pull_up_club.table_marks m) ELSE '{}' END);
   PERFORM pull_up_club.check_mapping(mapping);
   PERFORM pull_up_club.lock_club(pull_up_club.candidates(source, mapping));
   PERFORM pull_up_club.lock_tables(pull_up_club.candidates(source, mapping), 'ACCESS SHARE');   -- their rows are looked at

@@ -211,6 +211,8 @@ BEGIN
       DETAIL = jsonb_build_object('content.submissions', to_regclass('content.submissions'), 'finance.weekly_earnings', to_regclass('finance.weekly_earnings')),
       HINT = 'adopt() takes one in that is there, install() makes a new one.';
   END IF;
+  PERFORM pull_up_club.require_ownership(ARRAY(SELECT pull_up_club.base_of(m.name) FROM pull_up_club.table_marks m),
+    ARRAY(SELECT format('%s on table pull_up_club.mendings', p) FROM unnest('{SELECT,INSERT}'::text[]) AS p WHERE NOT has_table_privilege('pull_up_club.mendings', p)));
   PERFORM pull_up_club.require_read_committed('pull_up_club.repair()');
   BEGIN
     FOREACH part IN ARRAY CASE WHEN what IS NULL THEN known ELSE ARRAY[what] END LOOP
@@ -227,7 +229,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair(text, boolean) IS
   'what a repair would change, and what that was and would be: unknown_states, duplicate_pools, earnings_in_wrong_pools, pool_balances, missing_earnings; NULL: all, in this order. '
-  'dry_run => false does it and keeps each change in pull_up_club.mendings. LG109 NOT_INSTALLED, LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
+  'dry_run => false does it and keeps each change in pull_up_club.mendings. LG108 NOT_PERMITTED (the tables are somebody else''s), LG109 NOT_INSTALLED, LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
 
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_pools(), pull_up_club.switch_rules(regclass, text), pull_up_club.settle_pool(uuid), pull_up_club.note_mending(text, text, jsonb, jsonb), pull_up_club.repair_unknown_states(), pull_up_club.repair_duplicate_pools(),
                            pull_up_club.repair_earnings_in_wrong_pools(), pull_up_club.repair_pool_balances(), pull_up_club.restore_earning(uuid, uuid, int, timestamptz),
