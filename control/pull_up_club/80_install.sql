@@ -170,7 +170,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG126',
-      MESSAGE = format('ADOPTED: %s() is for a club in its own tables, and this one was adopted', caller),
+      MESSAGE = format('ADOPTED: %s is for a club in its own tables, and this one was adopted', caller),
       DETAIL = (SELECT jsonb_object_agg(a.name, a.base) FROM pull_up_club.adopted_tables a),
       HINT = hint;
   END IF;
@@ -188,7 +188,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
 
-  PERFORM pull_up_club.require_own_tables('install', 'adopt(dry_run => false) makes what an adopted club lacks.');
+  PERFORM pull_up_club.require_own_tables('install()', 'adopt(dry_run => false) makes what an adopted club lacks.');
   problem := ARRAY(SELECT lacks FROM pull_up_club.missing_rights());
   IF problem <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG108',
@@ -254,7 +254,7 @@ BEGIN
       HINT = 'uninstall(keep_data => false) drops the tables with all that is in them.';
   END IF;
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
-  PERFORM pull_up_club.require_own_tables('uninstall', 'release() lets an adopted club go as it was.');
+  PERFORM pull_up_club.require_own_tables('uninstall()', 'release() lets an adopted club go as it was.');
 
   FOR part IN
     SELECT kind, name, split_part(name, ' ON ', 2) AS relation, split_part(name, ' ON ', 1) AS what, unmake

@@ -168,31 +168,48 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.lock_club(regclass[]) IS 'part of adopt() and release(): lets one at a time go on, or LG124 ADOPTION_WAITS';
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_club(regclass[]) FROM PUBLIC;
 
--- Nothing is held while it waits: an approval has one of the tables and takes the others. No longer than lock_timeout; a server that
--- waits for ever waits five seconds here.
+-- Who writes through a view has that before the table; such a view may be dropped here.
+CREATE FUNCTION pull_up_club.views_of(relations regclass[]) RETURNS regclass[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE part(id, owner) AS (
+    SELECT c.oid, c.relowner FROM pg_class c WHERE c.oid = ANY (relations::oid[])
+    UNION
+    SELECT v.oid, v.relowner
+      FROM part p JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = p.id AND d.classid = 'pg_rewrite'::regclass
+      JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class WHERE v.relkind = 'v' AND v.oid <> p.id AND v.relowner = p.owner)
+  SELECT ARRAY(SELECT id::regclass FROM part WHERE id <> ALL (relations::oid[]) ORDER BY id)
+$$;
+COMMENT ON FUNCTION pull_up_club.views_of(regclass[]) IS 'the views of these tables, and of those views, that are their owner''s';
+
+-- All at once, for no longer than lock_timeout; a server that waits for ever waits five seconds here. An approval holds one table when
+-- it comes to the next: who kept what he has while he waits would make a deadlock of it, and the approval may be the one that dies.
+-- So what could not be had soon is let go, and tried again with that table first: there the approvals that come wait, and those that
+-- are under way end.
 CREATE FUNCTION pull_up_club.lock_tables(relations regclass[], mode text DEFAULT 'ACCESS EXCLUSIVE') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  was   constant text := current_setting('lock_timeout');
-  until constant timestamptz := clock_timestamp() + pull_up_club.patience()::interval;
-  first regclass := coalesce((SELECT r FROM unnest(relations) AS r WHERE r = (SELECT a.base FROM pull_up_club.adopted_tables a WHERE a.name = 'content.submissions')), relations[1]);   -- where approvals begin
-  next  regclass;
+  was      constant text := current_setting('lock_timeout');
+  deadline constant timestamptz := clock_timestamp() + pull_up_club.patience()::interval;
+  wanted   regclass[] := ARRAY(SELECT r FROM unnest(relations) AS r ORDER BY r::oid) || CASE mode WHEN 'ACCESS EXCLUSIVE' THEN pull_up_club.views_of(relations) ELSE '{}' END;
+  this     regclass;
 BEGIN
-  WHILE relations <> '{}' LOOP
-    next := NULL;
+  IF relations = '{}' THEN
+    RETURN;
+  END IF;
+  LOOP
     BEGIN
-      PERFORM set_config('lock_timeout', greatest(1, round(extract(epoch FROM until - clock_timestamp()) * 1000))::text, true);
-      EXECUTE format('LOCK TABLE %s IN %s MODE', first, mode);
-      FOREACH next IN ARRAY relations LOOP
-        EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', next, mode);
+      -- less than the server's deadlock_timeout is by default
+      PERFORM set_config('lock_timeout', greatest(1, least(300, extract(epoch FROM deadline - clock_timestamp()) * 1000))::int::text, true);
+      FOREACH this IN ARRAY wanted LOOP
+        EXECUTE format('LOCK TABLE %s IN %s MODE', this, mode);
       END LOOP;
       PERFORM set_config('lock_timeout', was, true);
       RETURN;
-    EXCEPTION WHEN lock_not_available THEN
-      IF clock_timestamp() >= until THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF clock_timestamp() >= deadline THEN
         PERFORM pull_up_club.raise_waits(relations);
       END IF;
-      first := coalesce(next, first);
+      wanted := this || array_remove(wanted, this);
     END;
   END LOOP;
 END $$;
