@@ -100,10 +100,12 @@ SELECT pull_up_club.install();
 RESET ROLE;
 
 -- with those rights an ordinary role owns a club that works; the superuser's rights are nowhere in it
-GRANT USAGE, CREATE ON SCHEMA auth_management, content, finance, communication, analytics, public TO club_owner;
+GRANT USAGE ON SCHEMA auth_management, content, finance, communication, analytics TO club_owner WITH GRANT OPTION;   -- the API's roles get it from him
+GRANT CREATE ON SCHEMA auth_management, content, finance, communication, analytics, public TO club_owner;
 GRANT USAGE ON SCHEMA auth TO club_owner;
 GRANT SELECT, TRIGGER, REFERENCES ON auth.users TO club_owner;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pull_up_club, auth_management, content, finance, communication, analytics TO club_owner;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pull_up_club TO club_owner;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA auth_management, content, finance, communication, analytics TO club_owner WITH GRANT OPTION;
 GRANT INSERT, UPDATE, DELETE ON lifeguard.identity_sources TO club_owner;       -- who says who is an admin
 DO $$                                                                           -- what is checked, shown and done when
 DECLARE
@@ -135,6 +137,9 @@ SET ROLE club_owner;
 INSERT INTO content.submissions (user_id, video_url, pull_up_count) VALUES ('00000000-0000-0000-0000-000000000002', 'https://youtu.be/b', 7);
 UPDATE content.submissions SET status = 'approved', actual_pull_up_count = 7, approved_at = '2025-11-26 12:00+00';
 SELECT earning_amount_dollars, reason FROM finance.weekly_earnings;
+RESET ROLE;
+SELECT has_schema_privilege('anon', 'content', 'USAGE') AS anon_is_let_in, has_function_privilege('service_role', 'finance.ensure_pool(date)', 'EXECUTE') AS the_service_may;
+SET ROLE club_owner;
 SELECT line FROM pull_up_club.uninstall(keep_data => false) AS line WHERE line LIKE '%parts%';
 RESET ROLE;
 DROP OWNED BY club_owner;

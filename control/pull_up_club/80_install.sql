@@ -119,6 +119,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM pg_class, unnest('{INSERT,UPDATE,DELETE}'::text[]) AS privilege
      WHERE relnamespace = 'lifeguard'::regnamespace AND relname = 'identity_sources'
         OR relnamespace = 'monitoring'::regnamespace AND relname IN ('checks', 'gauges', 'job_definitions', 'accepted_lints')
+    UNION ALL   -- what openings() gives on to roles that have it not
+    SELECT 'USAGE WITH GRANT OPTION on schema ' || n.nspname, has_schema_privilege(n.oid, 'USAGE WITH GRANT OPTION')
+      FROM pull_up_club.blueprint JOIN pg_namespace n ON n.nspname = name
+     WHERE kind = 'schema' AND name <> 'auth'
+       AND EXISTS (SELECT FROM unnest('{anon,authenticated,service_role}'::text[]) AS role WHERE has_schema_privilege(to_regrole(role)::oid, n.oid, 'USAGE') IS NOT TRUE)
+    UNION ALL
+    SELECT DISTINCT format('EXECUTE WITH GRANT OPTION on all functions in schema %I', n.nspname), false
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.oid IN (SELECT pull_up_club.own_functions()) AND n.nspname NOT IN ('monitoring', 'pull_up_club')
+       AND has_function_privilege(to_regrole('service_role')::oid, p.oid, 'EXECUTE') IS NOT TRUE AND NOT has_function_privilege(p.oid, 'EXECUTE WITH GRANT OPTION')
     UNION ALL   -- whose function get_system_health() will be
     SELECT 'the role pg_monitor', pg_has_role('pg_monitor', 'USAGE')
   )
@@ -160,7 +170,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF EXISTS (SELECT FROM pull_up_club.adopted_tables) THEN
     RAISE EXCEPTION USING ERRCODE = 'LG126',
-      MESSAGE = format('ADOPTED: %s() is for a club in its own tables, and this one was adopted', caller),
+      MESSAGE = format('ADOPTED: %s is for a club in its own tables, and this one was adopted', caller),
       DETAIL = (SELECT jsonb_object_agg(a.name, a.base) FROM pull_up_club.adopted_tables a),
       HINT = hint;
   END IF;
@@ -178,7 +188,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
 
-  PERFORM pull_up_club.require_own_tables('install', 'adopt(dry_run => false) makes what an adopted club lacks.');
+  PERFORM pull_up_club.require_own_tables('install()', 'adopt(dry_run => false) makes what an adopted club lacks.');
   problem := ARRAY(SELECT lacks FROM pull_up_club.missing_rights());
   IF problem <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG108',
@@ -244,7 +254,7 @@ BEGIN
       HINT = 'uninstall(keep_data => false) drops the tables with all that is in them.';
   END IF;
   PERFORM pg_advisory_xact_lock('pg_extension'::regclass::int, hashtext('pull_up_club'));
-  PERFORM pull_up_club.require_own_tables('uninstall', 'release() lets an adopted club go as it was.');
+  PERFORM pull_up_club.require_own_tables('uninstall()', 'release() lets an adopted club go as it was.');
 
   FOR part IN
     SELECT kind, name, split_part(name, ' ON ', 2) AS relation, split_part(name, ' ON ', 1) AS what, unmake

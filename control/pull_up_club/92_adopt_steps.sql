@@ -205,6 +205,44 @@ $$;
 COMMENT ON FUNCTION pull_up_club.adopt_keys(text, jsonb) IS 'part of adopt(): foreign keys that would take money rows away with their member';
 REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_keys(text, jsonb) FROM PUBLIC;
 
+-- An approval updates a member's month and its request: on full pages that is a new entry in each of their indexes.
+CREATE FUNCTION pull_up_club.adopt_room(name text, match jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ROW(NULL, c.oid::regclass::text, 'leave room in the pages', 'approvals update its rows, in place where there is room', 'rewrites the table; its rows stay as they are',
+             format('SELECT pull_up_club.make_room(%L)', c.oid::regclass), format('ALTER TABLE %s RESET (fillfactor)', c.oid::regclass))::pull_up_club.adoption_step
+    FROM pg_class c
+   WHERE c.oid = (match ->> 'base')::regclass AND name IN ('finance.user_earnings', 'finance.payout_requests') AND NOT match ? 'adopted'
+     AND c.relkind = 'r' AND coalesce(c.reloptions::text, '') !~ 'fillfactor=' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+$$;
+COMMENT ON FUNCTION pull_up_club.adopt_room(text, jsonb) IS 'part of adopt(): tables whose pages have no room for updates in place';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_room(text, jsonb) FROM PUBLIC;
+
+-- What an index of the club's serves as well costs every approval an entry.
+CREATE FUNCTION pull_up_club.adopt_indexes(club jsonb) RETURNS SETOF pull_up_club.adoption_step
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH bases AS (
+    SELECT t.key AS name, (t.value ->> 'base')::regclass AS base, t.value -> 'columns' AS columns FROM jsonb_each(club) AS t
+  ), ours AS (   -- column lists; an index with the same one is not made beside it, a constraint is
+    SELECT b.base, false AS made, pull_up_club.in_base_columns((regexp_match(p.make, ' ON \S+ \(([^)]*)\)'))[1], b.columns) AS list
+      FROM bases b JOIN pull_up_club.blueprint p ON p.kind = 'index' AND pull_up_club.home_of(p.kind, p.name, p.make) = b.name AND p.make NOT LIKE '% WHERE %'
+    UNION ALL
+    SELECT b.base, true, pull_up_club.in_base_columns((regexp_match(c.definition, '^UNIQUE \(([^)]*)\)'))[1], b.columns)
+      FROM bases b JOIN pull_up_club.table_constraints() AS c ON c.name = b.name AND c.definition LIKE 'UNIQUE %'
+  )
+  SELECT ROW(NULL, i.indexrelid::regclass::text, 'drop the index', format('the club''s index by (%s) serves as well, and each row would have an entry in both', min(o.list)), 'none',
+             format('SELECT pull_up_club.drop_index(%L)', i.indexrelid::regclass), format('SELECT pull_up_club.restore_index(%L, %L)', i.indexrelid::regclass, pg_get_indexdef(i.indexrelid)))::pull_up_club.adoption_step
+    FROM bases b
+    JOIN pg_index i ON i.indrelid = b.base AND NOT i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT i.indisclustered AND NOT i.indisreplident
+    JOIN pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i' AND NOT c.relispartition
+   CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_indexdef(i.indexrelid), ' USING btree \(([^)]*)\)$'))[1]) AS l(list)
+    JOIN ours o ON o.base = b.base AND (o.list = l.list AND o.made OR starts_with(o.list, l.list || ','))
+   WHERE NOT EXISTS (SELECT FROM pull_up_club.blueprint p WHERE p.kind = 'index' AND split_part(p.name, '.', 2) = c.relname)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indexrelid)
+   GROUP BY i.indexrelid ORDER BY 1
+$$;
+COMMENT ON FUNCTION pull_up_club.adopt_indexes(jsonb) IS 'part of adopt(): old indexes that those of the club make superfluous';
+REVOKE EXECUTE ON FUNCTION pull_up_club.adopt_indexes(jsonb) FROM PUBLIC;
+
 CREATE FUNCTION pull_up_club.adopt_table(name text, match jsonb, mapping jsonb) RETURNS SETOF pull_up_club.adoption_step
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -214,6 +252,7 @@ BEGIN
   RETURN QUERY SELECT * FROM pull_up_club.adopt_triggers(name, base, mapping);
   RETURN QUERY SELECT * FROM pull_up_club.adopt_columns(name, match);   -- none of an adopted table
   RETURN QUERY SELECT * FROM pull_up_club.adopt_keys(name, match);
+  RETURN QUERY SELECT * FROM pull_up_club.adopt_room(name, match);
   IF match ? 'adopted' THEN
     RETURN;
   END IF;
@@ -318,7 +357,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
    WHERE b.kind = 'table'
   UNION ALL
   SELECT * FROM (VALUES
-    ('content.submissions',      'submissions_status',             'CHECK (status IN (''pending'', ''approved'', ''rejected''))'),
     ('auth_management.admin_roles', 'admin_roles_one_a_member',    'UNIQUE (user_id)'),
     ('content.badges',           'badges_one_a_name',              'UNIQUE (name, gender)'),
     ('content.user_badges',      'user_badges_one_a_member',       'UNIQUE (user_id, badge_id)'),
@@ -444,7 +482,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           UNION ALL
           SELECT 3, row_number() OVER (), s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_constraints(club) AS s
           UNION ALL
-          SELECT 4, row_number() OVER (ORDER BY o.place, o.grantee), lower(o.place) , 'grant', format('%s needs it', o.grantee), 'none', format('GRANT %s ON %s TO %I', o.privilege, o.place, o.grantee),
+          SELECT 4, row_number() OVER (), s.object, s.what, s.why, s.risk, s.statement, s.undo FROM pull_up_club.adopt_indexes(club) AS s
+          UNION ALL
+          SELECT 5, row_number() OVER (ORDER BY o.place, o.grantee), lower(o.place) , 'grant', format('%s needs it', o.grantee), 'none', format('GRANT %s ON %s TO %I', o.privilege, o.place, o.grantee),
                  format('REVOKE %s ON %s FROM %I', o.privilege, o.place, o.grantee)
             FROM pull_up_club.openings() AS o) AS steps
 $$;

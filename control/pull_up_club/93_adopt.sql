@@ -58,6 +58,46 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.restore_key(regclass, name, text, name, boolean) IS 'part of release(): a foreign key as it was; the column is NOT NULL again unless members have left';
 
+-- In the order of its primary key, which is not remembered as the table's.
+CREATE FUNCTION pull_up_club.make_room(base regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  clustered name := (SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = base AND i.indisclustered);
+BEGIN
+  EXECUTE format('ALTER TABLE %s SET (fillfactor = 80)', base);
+  EXECUTE format('CLUSTER %s USING %I', base, coalesce(clustered, (SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = base AND i.indisprimary)));
+  IF clustered IS NULL THEN
+    EXECUTE format('ALTER TABLE %s SET WITHOUT CLUSTER', base);
+  END IF;
+END $$;
+COMMENT ON FUNCTION pull_up_club.make_room(regclass) IS 'part of adopt(): rewrites a table with room in its pages for updates in place';
+
+CREATE FUNCTION pull_up_club.drop_index(name text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_index i
+                   JOIN pg_index o ON o.indrelid = i.indrelid AND o.indexrelid <> i.indexrelid AND o.indisvalid AND o.indpred IS NULL AND o.indnkeyatts >= i.indnkeyatts
+                   JOIN pg_class c ON c.oid = o.indexrelid AND c.relam = (SELECT relam FROM pg_class WHERE oid = i.indexrelid)
+                  WHERE i.indexrelid = to_regclass(name)
+                    AND (o.indkey::int2[])[0:i.indnatts - 1] = (i.indkey::int2[])[0:i.indnatts - 1] AND (o.indclass::oid[])[0:i.indnkeyatts - 1] = (i.indclass::oid[])[0:i.indnkeyatts - 1]
+                    AND (o.indcollation::oid[])[0:i.indnkeyatts - 1] = (i.indcollation::oid[])[0:i.indnkeyatts - 1] AND (o.indoption::int2[])[0:i.indnkeyatts - 1] = (i.indoption::int2[])[0:i.indnkeyatts - 1]) THEN
+    RETURN format('%s is kept: no other index serves as well', name);
+  END IF;
+  EXECUTE format('DROP INDEX %s', to_regclass(name));
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION pull_up_club.drop_index(text) IS 'part of adopt(): drops an index where another one begins with the same columns; else it says so';
+
+CREATE FUNCTION pull_up_club.restore_index(name text, definition text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF to_regclass(name) IS NULL THEN
+    EXECUTE definition;
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION pull_up_club.restore_index(text, text) IS 'part of release(): makes an index again as it was';
+
 CREATE FUNCTION pull_up_club.drop_table(name text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -128,31 +168,48 @@ END $$;
 COMMENT ON FUNCTION pull_up_club.lock_club(regclass[]) IS 'part of adopt() and release(): lets one at a time go on, or LG124 ADOPTION_WAITS';
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_club(regclass[]) FROM PUBLIC;
 
--- Nothing is held while it waits: an approval has one of the tables and takes the others. No longer than lock_timeout; a server that
--- waits for ever waits five seconds here.
+-- Who writes through a view has that before the table; such a view may be dropped here.
+CREATE FUNCTION pull_up_club.views_of(relations regclass[]) RETURNS regclass[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH RECURSIVE part(id, owner) AS (
+    SELECT c.oid, c.relowner FROM pg_class c WHERE c.oid = ANY (relations::oid[])
+    UNION
+    SELECT v.oid, v.relowner
+      FROM part p JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = p.id AND d.classid = 'pg_rewrite'::regclass
+      JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class WHERE v.relkind = 'v' AND v.oid <> p.id AND v.relowner = p.owner)
+  SELECT ARRAY(SELECT id::regclass FROM part WHERE id <> ALL (relations::oid[]) ORDER BY id)
+$$;
+COMMENT ON FUNCTION pull_up_club.views_of(regclass[]) IS 'the views of these tables, and of those views, that are their owner''s';
+
+-- All at once, for no longer than lock_timeout; a server that waits for ever waits five seconds here. An approval holds one table when
+-- it comes to the next: who kept what he has while he waits would make a deadlock of it, and the approval may be the one that dies.
+-- So what could not be had soon is let go, and tried again with that table first: there the approvals that come wait, and those that
+-- are under way end.
 CREATE FUNCTION pull_up_club.lock_tables(relations regclass[], mode text DEFAULT 'ACCESS EXCLUSIVE') RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  was   constant text := current_setting('lock_timeout');
-  until constant timestamptz := clock_timestamp() + pull_up_club.patience()::interval;
-  first regclass := coalesce((SELECT r FROM unnest(relations) AS r WHERE r = (SELECT a.base FROM pull_up_club.adopted_tables a WHERE a.name = 'content.submissions')), relations[1]);   -- where approvals begin
-  next  regclass;
+  was      constant text := current_setting('lock_timeout');
+  deadline constant timestamptz := clock_timestamp() + pull_up_club.patience()::interval;
+  wanted   regclass[] := ARRAY(SELECT r FROM unnest(relations) AS r ORDER BY r::oid) || CASE mode WHEN 'ACCESS EXCLUSIVE' THEN pull_up_club.views_of(relations) ELSE '{}' END;
+  this     regclass;
 BEGIN
-  WHILE relations <> '{}' LOOP
-    next := NULL;
+  IF relations = '{}' THEN
+    RETURN;
+  END IF;
+  LOOP
     BEGIN
-      PERFORM set_config('lock_timeout', greatest(1, round(extract(epoch FROM until - clock_timestamp()) * 1000))::text, true);
-      EXECUTE format('LOCK TABLE %s IN %s MODE', first, mode);
-      FOREACH next IN ARRAY relations LOOP
-        EXECUTE format('LOCK TABLE %s IN %s MODE NOWAIT', next, mode);
+      -- less than the server's deadlock_timeout is by default
+      PERFORM set_config('lock_timeout', greatest(1, least(300, extract(epoch FROM deadline - clock_timestamp()) * 1000))::int::text, true);
+      FOREACH this IN ARRAY wanted LOOP
+        EXECUTE format('LOCK TABLE %s IN %s MODE', this, mode);
       END LOOP;
       PERFORM set_config('lock_timeout', was, true);
       RETURN;
-    EXCEPTION WHEN lock_not_available THEN
-      IF clock_timestamp() >= until THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      IF clock_timestamp() >= deadline THEN
         PERFORM pull_up_club.raise_waits(relations);
       END IF;
-      first := coalesce(next, first);
+      wanted := this || array_remove(wanted, this);
     END;
   END LOOP;
 END $$;
@@ -179,26 +236,47 @@ $$;
 COMMENT ON FUNCTION pull_up_club.candidates(name, jsonb) IS 'part of adopt(): the tables that it may look into';
 REVOKE EXECUTE ON FUNCTION pull_up_club.candidates(name, jsonb) FROM PUBLIC;
 
--- Anybody may ask, so that he learns what he lacks.
-CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
+-- What an owner has put on his table, triggers and checks, runs as whoever writes there; so does what is made for it run as whoever
+-- makes it. Both are to be the owner: for a superuser other people's code is none to run, and of two owners neither is the club's.
+CREATE FUNCTION pull_up_club.tables_of_others(tables regclass[]) RETURNS TABLE (relation regclass, owner name)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.oid::regclass, o.rolname
+    FROM pg_class c JOIN pg_roles o ON o.oid = c.relowner JOIN pg_roles u ON u.rolname = current_user
+   WHERE c.oid = ANY (tables::oid[]) AND o.oid <> u.oid AND NOT (o.rolsuper AND u.rolsuper)
+   ORDER BY c.oid::regclass::text
+$$;
+COMMENT ON FUNCTION pull_up_club.tables_of_others(regclass[]) IS 'those of the tables that are not the caller''s, with their owners; superusers'' are each other''s';
+
+CREATE FUNCTION pull_up_club.require_ownership(tables regclass[], more text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  lacks constant text[] := ARRAY(
-    SELECT r.lacks FROM pull_up_club.missing_rights() AS r
-    UNION ALL
-    SELECT format('ownership of %s', c.oid::regclass) FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND NOT pg_has_role(c.relowner, 'USAGE')
-    UNION ALL   -- who writes there decides what release() runs
-    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{SELECT,INSERT,DELETE}'::text[]) AS p(privilege)
-     WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
-     ORDER BY 1);
+  lacks  constant text[] := ARRAY(SELECT m FROM unnest(more) AS m UNION ALL SELECT format('ownership of %s', t.relation) FROM pull_up_club.tables_of_others(tables) AS t ORDER BY 1);
+  owners constant text[] := ARRAY(SELECT DISTINCT quote_ident(t.owner) FROM pull_up_club.tables_of_others(tables) AS t ORDER BY 1);
 BEGIN
   IF lacks <> '{}' THEN
     RAISE EXCEPTION USING ERRCODE = 'LG108',
-      MESSAGE = format('NOT_PERMITTED: %s may not adopt or release the club', current_user),
+      MESSAGE = format('NOT_PERMITTED: %s may not adopt, repair or release the club%s', current_user,
+                       (SELECT format(': %s belongs to %s', t.relation, t.owner) FROM pull_up_club.tables_of_others(tables) AS t LIMIT 1)),
       DETAIL = jsonb_build_object('role', current_user, 'lacks', to_jsonb(lacks)),
-      HINT = 'Do it as a superuser, or grant what is missing.';
+      HINT = CASE WHEN owners = '{}' THEN 'Grant what is missing; or do it as a superuser, where the tables are his.'
+                  WHEN cardinality(owners) = 1 AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (tables::oid[]) AND c.relowner = current_user::regrole)
+                  THEN format('SET ROLE %s; and grant it what it lacks: also a superuser acts as the owner, whose triggers and checks run.', owners[1])
+                  ELSE 'The club''s tables are one role''s, who adopts them. ALTER TABLE ... OWNER TO gives him one that is the club''s; one that is somebody else''s gets another name.' END;
   END IF;
 END $$;
+COMMENT ON FUNCTION pull_up_club.require_ownership(regclass[], text[]) IS 'LG108 NOT_PERMITTED with the tables that are not the caller''s, and what else he is said to lack';
+
+-- Anybody may ask, so that he learns what he lacks.
+CREATE FUNCTION pull_up_club.require_rights(tables regclass[]) RETURNS void
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT pull_up_club.require_ownership(tables, ARRAY(
+    SELECT r.lacks FROM pull_up_club.missing_rights() AS r
+    UNION ALL   -- who writes there decides what release() runs
+    SELECT format('%s on table pull_up_club.%I', p.privilege, t.name) FROM unnest('{adopted_tables,adoption,set_aside}'::text[]) AS t(name), unnest('{SELECT,INSERT,DELETE}'::text[]) AS p(privilege)
+     WHERE NOT has_table_privilege('pull_up_club.' || t.name, p.privilege)
+    UNION ALL   -- move_to_schemas() writes the columns' new names
+    SELECT 'UPDATE on table pull_up_club.adopted_tables' WHERE NOT has_table_privilege('pull_up_club.adopted_tables', 'UPDATE')))
+$$;
 COMMENT ON FUNCTION pull_up_club.require_rights(regclass[]) IS 'part of adopt() and release(): LG108 NOT_PERMITTED with the rights that the caller lacks, among them the ownership of the tables';
 
 CREATE FUNCTION pull_up_club.require_adoptable(source name, club jsonb, mapping jsonb) RETURNS void
@@ -270,7 +348,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'adopt: source is a schema and dry_run is true or false, not NULL',
       HINT = 'adopt(''public'', dry_run => false) does what adopt(''public'') shows.';
   END IF;
-  PERFORM pull_up_club.require_rights(ARRAY(SELECT unnest(pull_up_club.candidates(m.name, source)) FROM pull_up_club.table_marks m));
+  -- who lacks rights learns all of it at once; else only the tables that are the club's have to be his
+  PERFORM pull_up_club.require_rights(CASE WHEN EXISTS (SELECT FROM pull_up_club.missing_rights())
+                                           THEN ARRAY(SELECT unnest(pull_up_club.candidates(m.name, source)) FROM pull_up_club.table_marks m) ELSE '{}' END);
   PERFORM pull_up_club.check_mapping(mapping);
   PERFORM pull_up_club.lock_club(pull_up_club.candidates(source, mapping));
   PERFORM pull_up_club.lock_tables(pull_up_club.candidates(source, mapping), 'ACCESS SHARE');   -- their rows are looked at
@@ -342,5 +422,5 @@ COMMENT ON FUNCTION pull_up_club.release(boolean) IS
   'takes back what adopt() has done, in the opposite order: triggers, views, constraints and columns are as they were, and rows as they are; columns and tables that hold what was '
   'written since stay, and it says so. Returns a line for each step. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.restore_key(regclass, name, text, name, boolean), pull_up_club.drop_table(text),
+REVOKE EXECUTE ON FUNCTION pull_up_club.stand_for(text, regclass, jsonb), pull_up_club.stand_for_no_more(text), pull_up_club.drop_column(regclass, text), pull_up_club.make_room(regclass), pull_up_club.drop_index(text), pull_up_club.restore_index(text, text), pull_up_club.restore_key(regclass, name, text, name, boolean), pull_up_club.drop_table(text),
                            pull_up_club.drop_schema(text) FROM PUBLIC;

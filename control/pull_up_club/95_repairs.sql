@@ -144,6 +144,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair_pool_balances() IS 'part of repair(): pools whose spent and remaining dollars are not what their earnings make them';
 
+-- A month that counts more submissions than it has earnings has counted this one: its earning was lost, and paying it anew would pay twice.
+CREATE FUNCTION pull_up_club.restore_earning(submission uuid, member uuid, pull_ups int, approved timestamptz) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  month   constant text := pull_up_club.month_of(approved);
+  counted record;
+  pool    uuid;
+  dollars int;
+BEGIN
+  SELECT u.total_submissions - count(e.id) AS submissions, u.total_earned_dollars - coalesce(sum(e.earning_amount_dollars), 0) AS dollars INTO counted
+    FROM finance.user_earnings u LEFT JOIN finance.weekly_earnings e ON e.user_id = u.user_id AND e.month_year = u.month_year
+   WHERE u.user_id = member AND u.month_year = month GROUP BY u.total_submissions, u.total_earned_dollars;
+  IF counted IS NULL OR counted.submissions <= 0 THEN
+    RETURN NULL;
+  END IF;
+  pool := coalesce((SELECT p.id FROM finance.weekly_pools p WHERE pull_up_club.local_date(approved) BETWEEN p.week_start_date AND p.week_end_date ORDER BY p.created_at, p.id LIMIT 1),
+                   finance.ensure_pool(pull_up_club.local_date(approved)));
+  dollars := least(pull_ups, greatest(counted.dollars, 0));
+  INSERT INTO finance.weekly_earnings (user_id, weekly_pool_id, submission_id, pull_up_count, earning_amount_dollars, month_year, created_at)
+  VALUES (member, pool, submission, pull_ups, dollars, month, approved);
+  UPDATE finance.monthly_totals t SET spent_dollars = (SELECT sum(e.earning_amount_dollars) FROM finance.weekly_earnings e WHERE e.month_year = month) WHERE t.month_year = month;
+  RETURN jsonb_build_object('dollars_earned', dollars, 'pool_id', pool, 'month', month, 'restored', true) || pull_up_club.settle_pool(pool);
+END $$;
+COMMENT ON FUNCTION pull_up_club.restore_earning(uuid, uuid, int, timestamptz) IS
+  'part of repair(): brings back the earning of a submission that its member''s month has counted already; NULL where the month has not';
+
 CREATE FUNCTION pull_up_club.repair_missing_earnings() RETURNS SETOF pull_up_club.mendings
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -158,7 +184,8 @@ BEGIN
      ORDER BY s.approved_at, s.id
   LOOP
     RETURN NEXT pull_up_club.note_mending('missing_earnings', format('submission %s', unpaid.id), jsonb_build_object('member', unpaid.user_id, 'approved_at', unpaid.approved_at, 'earning', NULL),
-                                          finance.process_submission_earnings(unpaid.id, unpaid.user_id, unpaid.pull_ups));
+                                          coalesce(pull_up_club.restore_earning(unpaid.id, unpaid.user_id, unpaid.pull_ups, unpaid.approved_at),
+                                                   finance.process_submission_earnings(unpaid.id, unpaid.user_id, unpaid.pull_ups)));
   END LOOP;
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair_missing_earnings() IS 'part of repair(): approved submissions that were never paid, each by the day of its approval';
@@ -184,6 +211,8 @@ BEGIN
       DETAIL = jsonb_build_object('content.submissions', to_regclass('content.submissions'), 'finance.weekly_earnings', to_regclass('finance.weekly_earnings')),
       HINT = 'adopt() takes one in that is there, install() makes a new one.';
   END IF;
+  PERFORM pull_up_club.require_ownership(ARRAY(SELECT pull_up_club.base_of(m.name) FROM pull_up_club.table_marks m),
+    ARRAY(SELECT format('%s on table pull_up_club.mendings', p) FROM unnest('{SELECT,INSERT}'::text[]) AS p WHERE NOT has_table_privilege('pull_up_club.mendings', p)));
   PERFORM pull_up_club.require_read_committed('pull_up_club.repair()');
   BEGIN
     FOREACH part IN ARRAY CASE WHEN what IS NULL THEN known ELSE ARRAY[what] END LOOP
@@ -200,7 +229,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION pull_up_club.repair(text, boolean) IS
   'what a repair would change, and what that was and would be: unknown_states, duplicate_pools, earnings_in_wrong_pools, pool_balances, missing_earnings; NULL: all, in this order. '
-  'dry_run => false does it and keeps each change in pull_up_club.mendings. LG109 NOT_INSTALLED, LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
+  'dry_run => false does it and keeps each change in pull_up_club.mendings. LG108 NOT_PERMITTED (the tables are somebody else''s), LG109 NOT_INSTALLED, LG115 in a transaction that is not READ COMMITTED, LG127 UNKNOWN_REPAIR';
 
 REVOKE EXECUTE ON FUNCTION pull_up_club.lock_pools(), pull_up_club.switch_rules(regclass, text), pull_up_club.settle_pool(uuid), pull_up_club.note_mending(text, text, jsonb, jsonb), pull_up_club.repair_unknown_states(), pull_up_club.repair_duplicate_pools(),
-                           pull_up_club.repair_earnings_in_wrong_pools(), pull_up_club.repair_pool_balances(), pull_up_club.repair_missing_earnings(), pull_up_club.repair(text, boolean) FROM PUBLIC;
+                           pull_up_club.repair_earnings_in_wrong_pools(), pull_up_club.repair_pool_balances(), pull_up_club.restore_earning(uuid, uuid, int, timestamptz),
+                           pull_up_club.repair_missing_earnings(), pull_up_club.repair(text, boolean) FROM PUBLIC;

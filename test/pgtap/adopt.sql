@@ -80,6 +80,8 @@ SELECT is_empty('SELECT * FROM pull_up_club.adopt(dry_run => false)', 'and nothi
 SELECT is(test.refusal('SELECT pull_up_club.install()'), 'LG126 ADOPTED', 'install() is not for an adopted club');
 SELECT is(test.refusal('SELECT pull_up_club.uninstall()'), 'LG126 ADOPTED', 'nor is uninstall()');
 SELECT is(test.refusal('SELECT pull_up_club.uninstall(keep_data => false)'), 'LG126 ADOPTED', 'nor is uninstall() that drops tables');
+SELECT is(test.refusal('DROP EXTENSION pull_up_club CASCADE'), 'LG126 ADOPTED', 'nor is the extension dropped, whose approvals would pay nobody');
+SELECT is(test.refusal('DROP EXTENSION IF EXISTS lifeguard CASCADE'), 'LG126 ADOPTED', 'nor what it needs');
 
 \set before `pg_dump --exclude-schema=test --exclude-table-data=monitoring.system_errors | grep -v restrict | md5sum`
 CREATE TABLE test.taken_back_shown AS SELECT * FROM pull_up_club.release(dry_run => true);

@@ -89,7 +89,7 @@ SELECT is_empty($$SELECT test.dump_differences('before', 'cleared')$$, 'without 
 ALTER TYPE public.submission_status ADD VALUE 'archived';
 UPDATE public.submissions SET status = 'archived' WHERE id = md5('submission 5')::uuid;
 SELECT lives_ok('SELECT * FROM pull_up_club.adopt(dry_run => false)', 'a state of their own does not stop it');
-SELECT set_eq('SELECT relation::text, constraint_name::text, row_values ->> ''status'' AS status FROM pull_up_club.violations()', $$VALUES ('submissions', 'submissions_status', 'archived')$$, 'it is listed');
+SELECT set_eq('SELECT relation::text, constraint_name::text, row_values ->> ''status'' AS status FROM pull_up_club.violations()', $$VALUES ('submissions', 'lifecycle of status', 'archived')$$, 'it is listed');
 SELECT is(test.refusal($$UPDATE public.submissions SET status = 'archived' WHERE id = md5('submission 6')::uuid$$), 'LG003', 'no other gets there');
 SELECT results_eq('SELECT was, is_now FROM pull_up_club.repair(dry_run => false)', $$VALUES ('{"status": "archived"}'::jsonb, '{"status": "approved"}'::jsonb)$$, 'what was paid was approved');
 SELECT is_empty('SELECT * FROM pull_up_club.violations()', 'and nothing breaks a constraint');

@@ -35,15 +35,15 @@ SELECT isnt_empty($$SELECT FROM test.steps WHERE what = 'look at the orphans' AN
 
 CREATE TABLE test.told AS SELECT * FROM pull_up_club.violations();
 PREPARE told AS SELECT relation::text, constraint_name::text, row_key ->> 'id' FROM pull_up_club.violations();
-SELECT set_eq('EXECUTE told', format($$VALUES ('submissions', 'submissions_status', %1$L), ('weekly_pools', 'weekly_pools_balance', %2$L), ('weekly_pools', 'weekly_pools_by_week', %3$L), ('weekly_pools', 'weekly_pools_by_week', %4$L),
+SELECT set_eq('EXECUTE told', format($$VALUES ('submissions', 'lifecycle of status', %1$L), ('weekly_pools', 'weekly_pools_balance', %2$L), ('weekly_pools', 'weekly_pools_by_week', %3$L), ('weekly_pools', 'weekly_pools_by_week', %4$L),
   ('weekly_pools', 'weekly_pools_no_overlap', %3$L), ('weekly_pools', 'weekly_pools_no_overlap', %4$L)$$, :'bogus', :'overspent', :'first', :'second'), 'violations() names each row that breaks a constraint, and no other');
-SELECT is(row_values, '{"status": "bogus"}', 'with what breaks it') FROM test.told WHERE constraint_name = 'submissions_status';
+SELECT is(row_values, '{"status": "bogus"}', 'with what breaks it') FROM test.told WHERE constraint_name = 'lifecycle of status';
 SELECT is((row_values ->> 'remaining_amount_dollars')::int, -71, 'to the dollar') FROM test.told WHERE constraint_name = 'weekly_pools_balance';
 SELECT set_eq('SELECT relation::text, constraint_name::text, outcome FROM pull_up_club.validate() WHERE violations > 0',
-  $$VALUES ('submissions', 'submissions_status', 'broken by 1 rows'), ('weekly_pools', 'weekly_pools_balance', 'broken by 1 rows'), ('weekly_pools', 'weekly_pools_by_week', 'broken by 2 rows'),
+  $$VALUES ('submissions', 'lifecycle of status', 'broken by 1 rows'), ('weekly_pools', 'weekly_pools_balance', 'broken by 1 rows'), ('weekly_pools', 'weekly_pools_by_week', 'broken by 2 rows'),
            ('weekly_pools', 'weekly_pools_no_overlap', 'broken by 2 rows')$$, 'validate() makes valid what it can, and says what it cannot');
 SELECT set_eq($$SELECT c.conrelid::regclass::text, c.conname::text FROM pg_constraint c WHERE NOT c.convalidated$$,
-  $$VALUES ('submissions', 'submissions_status'), ('weekly_pools', 'weekly_pools_balance')$$, 'the others are valid now');
+  $$VALUES ('weekly_pools', 'weekly_pools_balance')$$, 'the others are valid now');
 SELECT matches(test.refusal($$INSERT INTO public.weekly_pools (week_start_date, week_end_date) SELECT week_start_date, week_end_date FROM public.weekly_pools WHERE id = md5('second pool')::uuid$$), '^23505|23P01', 'a third pool of the week is refused');
 SELECT is(test.refusal(format('UPDATE public.weekly_pools SET spent_dollars = spent_dollars + 1 WHERE id = %L', :'first')), '23514', 'and a pool that adds up goes on adding up');
 SELECT is(test.refusal(format('UPDATE public.submissions SET status = ''approved'', actual_pull_up_count = 3 WHERE id = %L', :'bogus')), 'LG003', 'nothing leads out of a state that there is not');
@@ -110,6 +110,21 @@ CALL test.copy_tables();
 SELECT isnt_empty($$SELECT * FROM test.repaired('missing_earnings')$$, 'who was not paid is paid');
 SELECT is((user_id, earning_amount_dollars), (:'creditor'::uuid, :owed), 'what he did') FROM public.weekly_earnings WHERE submission_id = :'unpaid';
 SELECT is((SELECT count(*) FROM test.changed WHERE name = 'weekly_earnings'), 1::bigint, 'nobody else is');
+SELECT is(sum(n.total_earned_dollars - coalesce(o.total_earned_dollars, 0)), 0::bigint, 'his month had counted it already') FROM public.user_earnings n LEFT JOIN test.user_earnings o USING (id);
+SELECT is(sum(n.amount_dollars - coalesce(o.amount_dollars, 0)), 0::bigint, 'and so had his payout') FROM public.payout_requests n LEFT JOIN test.payout_requests o USING (id);
+
+-- one that no month has counted
+SET session_replication_role = replica;
+UPDATE public.user_earnings SET total_earned_dollars = total_earned_dollars - :owed, dollars_earned = dollars_earned - :owed, total_submissions = total_submissions - 1
+ WHERE user_id = :'creditor' AND month_year = (SELECT month_year FROM public.weekly_earnings WHERE submission_id = :'unpaid');
+UPDATE public.payout_requests SET amount_dollars = amount_dollars - :owed
+ WHERE user_id = :'creditor' AND payout_month = (SELECT month_year FROM public.weekly_earnings WHERE submission_id = :'unpaid');
+UPDATE finance.monthly_totals SET spent_dollars = spent_dollars - :owed WHERE month_year = (SELECT month_year FROM public.weekly_earnings WHERE submission_id = :'unpaid');
+DELETE FROM public.weekly_earnings WHERE submission_id = :'unpaid';
+RESET session_replication_role;
+SELECT count(*) FROM pull_up_club.repair('pool_balances', false);
+CALL test.copy_tables();
+SELECT isnt_empty($$SELECT * FROM test.repaired('missing_earnings')$$, 'who was never paid is paid');
 SELECT is(sum(n.total_earned_dollars - coalesce(o.total_earned_dollars, 0)), :owed::bigint, 'his month is as much more') FROM public.user_earnings n LEFT JOIN test.user_earnings o USING (id);
 SELECT is(sum(n.amount_dollars - coalesce(o.amount_dollars, 0)), :owed::bigint, 'and his payout') FROM public.payout_requests n LEFT JOIN test.payout_requests o USING (id);
 

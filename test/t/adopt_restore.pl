@@ -117,7 +117,7 @@ $node->safe_psql('club', "SELECT * FROM $adopt");
 is(rows_of($node, 'club'), $rows, 'adopted: no row has changed');
 my $expected = adoption_of($node, 'club');
 ok($expected =~ $_, "there is something to restore: $_")
-	for qr/submissions_status.*bogus/, qr/weekly_pools_[a-z_]+\|\{/, qr/dollars_earned\|2\|/, qr/^content\.submissions\|public\.submissions\|/m, qr/security_invoker=true/, qr/lifeguard_before\|O/, qr/^public\.submissions\|validate_submission_approval\|D$/m;
+	for qr/lifecycle of status.*bogus/, qr/weekly_pools_[a-z_]+\|\{/, qr/dollars_earned\|2\|/, qr/^content\.submissions\|public\.submissions\|/m, qr/security_invoker=true/, qr/lifeguard_before\|O/, qr/^public\.submissions\|validate_submission_approval\|D$/m;
 until_step('pull_up_club.release()', 100, sub { kill 'KILL', $_[0] });
 $node->poll_query_until('club', 'SELECT true') or BAIL_OUT('the server does not come back');
 is(adoption_of($node, 'club'), $expected, 'killed in the midst of release(): all is adopted');
