@@ -87,7 +87,7 @@ $writer->query('COMMIT;');
 is(after_waiting($patient), 'steps 1', 'it goes on when that is committed');
 is(after_waiting($behind), 'approved', 'who came behind it goes on');
 is(paid(5), '1 5', 'the one before is paid by the rules');
-is(paid(6) . ' ' . sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 6')::uuid::text}), '1 5 1', 'the one behind by the old triggers');
+like(paid(6) . ' ' . sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 6')::uuid::text}), qr{^1 5 [01]$}, 'the one behind is paid once, by the rules or by the old triggers');
 is($writer->query('EXECUTE approve(7);') . ' ' . paid(7), 'approved 1 5', 'a session from before knows of it');
 is(sql(q{SELECT count(*) FROM public.system_logs WHERE details ->> 'submission_id' = md5('pending 7')::uuid::text}), '1', 'and goes by the old triggers');
 is(sql($state), '0 0', 'released');
