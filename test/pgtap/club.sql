@@ -110,7 +110,7 @@ SELECT is_empty($$SELECT name FROM pg_temp.functions WHERE lanname <> 'c' AND NO
                 'every function pins its search_path, with the temporary schema last');
 SELECT is_empty($$SELECT name FROM pg_temp.functions f, unnest('{public,anon,authenticated}'::text[]) AS who
                    WHERE has_function_privilege(who, oid, 'EXECUTE') AND prorettype <> 'trigger'::regtype AND NOT (who = 'authenticated' AND name LIKE 'finance.mark_payout_paid%')
-                     AND name !~ '^pull_up_club\.(adopt|release)\('   -- who asks is told which rights he lacks
+                     AND name !~ '^pull_up_club\.(adopt|release|require_rights)\('   -- who asks is told which rights he lacks
                      AND (provolatile = 'v' AND lanname = 'c' OR prosrc ~ '\m(INSERT INTO|UPDATE [a-z]|DELETE FROM|EXECUTE (format|part|statement))')$$,
                 'what writes is not for everybody to call');
 SELECT set_eq($$SELECT name FROM pg_temp.functions WHERE prosecdef$$, ARRAY['auth_management.create_profile()', 'content.list_approved_submissions()', 'content.card_ranks()', 'finance.mark_payout_paid(uuid)',
