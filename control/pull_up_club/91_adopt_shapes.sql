@@ -17,23 +17,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.shape_problems(regclass) IS 'why a table cannot be adopted whatever its columns are: partitions, inheritance, rules made by CREATE RULE, row security that binds its owner';
 
--- Rules run as their table's owner. He calls the functions, which are the adopter's, and his queries read the other tables.
-CREATE FUNCTION pull_up_club.owner_problems(club jsonb) RETURNS TABLE (object text, problem text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  WITH bases AS (
-    SELECT t.key AS name, c.oid::regclass AS base, c.relowner FROM jsonb_each(club) AS t JOIN pg_class c ON c.oid = (t.value ->> 'base')::regclass
-  )
-  SELECT b.name, format('%s belongs to %s, as whom its rules run, and who has not the rights of %s: give the tables one owner, and let him adopt the club', b.base, b.relowner::regrole, o.relowner::regrole)
-    FROM bases b, LATERAL (SELECT current_user::regrole::oid AS relowner, 0 AS place
-                           UNION ALL
-                           SELECT r.relowner, 1 FROM bases r WHERE NOT has_table_privilege(b.relowner, r.base, 'SELECT') OR NOT has_table_privilege(b.relowner, r.base, 'INSERT')
-                                                                 OR NOT has_table_privilege(b.relowner, r.base, 'UPDATE') OR NOT has_table_privilege(b.relowner, r.base, 'DELETE')
-                           ORDER BY place, relowner) AS o
-   WHERE EXISTS (SELECT FROM pull_up_club.blueprint p WHERE p.kind = 'rule' AND pull_up_club.home_of(p.kind, p.name, p.make) = b.name)
-     AND NOT pg_has_role(b.relowner, o.relowner, 'USAGE')
-$$;
-COMMENT ON FUNCTION pull_up_club.owner_problems(jsonb) IS 'tables whose owner could not do what their rules do, as whom these run';
-
 -- What has a name of ours, and is not ours, would be taken for it.
 CREATE FUNCTION pull_up_club.name_problems(club jsonb) RETURNS TABLE (object text, problem text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -69,4 +52,4 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION pull_up_club.column_problems(jsonb) IS 'columns that the club writes and nobody may, and those that it does not know and have to have a value';
 
-REVOKE EXECUTE ON FUNCTION pull_up_club.shape_problems(regclass), pull_up_club.owner_problems(jsonb), pull_up_club.name_problems(jsonb), pull_up_club.column_problems(jsonb) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pull_up_club.shape_problems(regclass), pull_up_club.name_problems(jsonb), pull_up_club.column_problems(jsonb) FROM PUBLIC;

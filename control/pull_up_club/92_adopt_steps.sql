@@ -66,8 +66,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   UNION ALL
   SELECT t.key, p.problem FROM jsonb_each(club) AS t, pull_up_club.shape_problems((t.value ->> 'base')::regclass) AS p WHERE NOT t.value ? 'adopted'
   UNION ALL
-  SELECT * FROM pull_up_club.owner_problems(club)
-  UNION ALL
   SELECT * FROM pull_up_club.name_problems(club)
   UNION ALL
   SELECT * FROM pull_up_club.column_problems(club)
