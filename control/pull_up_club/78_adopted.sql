@@ -180,7 +180,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.indexrelid::regclass
     FROM regexp_match(statement, '^CREATE (UNIQUE )?INDEX (\S+) ON ') AS wanted, pg_index i JOIN pg_class c ON c.oid = i.indexrelid
    WHERE i.indrelid = base AND i.indisvalid
-     AND (c.relname = wanted[2] OR (i.indisunique OR wanted[1] IS NULL) AND (regexp_match(pg_get_indexdef(i.indexrelid), ' USING btree (.*)$'))[1] = pull_up_club.indexed(statement))
+     AND (c.relname = wanted[2] AND i.indpred IS NOT NULL   -- a condition is written in other words
+          OR (i.indisunique OR wanted[1] IS NULL) AND (regexp_match(pg_get_indexdef(i.indexrelid), ' USING btree (.*)$'))[1] = pull_up_club.indexed(statement))
    ORDER BY c.relname = wanted[2] DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION pull_up_club.index_on_base(text, regclass) IS 'the index of a table that serves as the one a CREATE INDEX of the blueprint would make; NULL without one';

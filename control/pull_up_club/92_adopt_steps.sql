@@ -412,8 +412,9 @@ DECLARE
   most     record;
 BEGIN
   SELECT * INTO rules FROM pull_up_club.settings;
-  IF rules.monthly_cap_scope = 'club' AND earnings IS NOT NULL AND pull_up_club.has_column((earnings ->> 'base')::regclass, ARRAY['created_at']) AND NOT earnings ? 'adopted' THEN
-    EXECUTE format('SELECT to_char(created_at, ''YYYY-MM'') AS month, sum(%I) AS dollars FROM %s GROUP BY 1 ORDER BY 2 DESC LIMIT 1', earnings -> 'columns' ->> 'earning_amount_dollars', earnings ->> 'base') INTO most;
+  IF rules.monthly_cap_scope = 'club' AND earnings IS NOT NULL AND pull_up_club.has_column((earnings ->> 'base')::regclass, ARRAY[earnings -> 'columns' ->> 'created_at']) AND NOT earnings ? 'adopted' THEN
+    EXECUTE format('SELECT to_char(%I, ''YYYY-MM'') AS month, sum(%I) AS dollars FROM %s GROUP BY 1 ORDER BY 2 DESC LIMIT 1',
+                   earnings -> 'columns' ->> 'created_at', earnings -> 'columns' ->> 'earning_amount_dollars', earnings ->> 'base') INTO most;
     IF most.dollars > rules.monthly_cap_dollars THEN
       RETURN NEXT ROW(NULL, 'pull_up_club.settings', 'look at the month''s cap',
         format('in %s the club paid %s dollars, and the setting caps a month of all members together at %s', most.month, most.dollars, rules.monthly_cap_dollars),
