@@ -289,7 +289,7 @@ BEGIN
   RETURN QUERY SELECT * FROM pull_up_club.take_back('move', 'move_back');
 END $$;
 COMMENT ON FUNCTION pull_up_club.move_back() IS
-  'takes move_to_schemas() back: the tables have their old names again, and the canonical names are views; returns a line for each step. LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
+  'takes move_to_schemas() back: the tables have their old names again, and the canonical names are views; returns a line for each step. LG108 NOT_PERMITTED, LG124 ADOPTION_WAITS, LG125 STEP_FAILED, LG129 TAKEN_BACK_IN_ORDER';
 
 REVOKE EXECUTE ON FUNCTION pull_up_club.note_renames(text, jsonb, jsonb), pull_up_club.set_rules_aside(regclass), pull_up_club.put_rules_back(regclass, jsonb),
                            pull_up_club.set_view_aside(text), pull_up_club.put_view_back(text) FROM PUBLIC;

@@ -69,19 +69,7 @@ DROP VIEW test.wrong;
 UPDATE test.tables SET md5 = test.md5_of(relation, columns);
 CREATE TABLE test.kept AS SELECT * FROM pull_up_club.release() WHERE what NOT LIKE 'taken back%';
 SELECT is_empty('SELECT * FROM test.changed_tables', 'released with all that was written');
-DO $$
-DECLARE
-  kept text;
-BEGIN
-  FOR kept IN SELECT object FROM test.kept WHERE what ~ '^public\.' LOOP
-    EXECUTE format('ALTER TABLE %s DROP COLUMN %s', substring(kept FROM '^(.*)\.'), substring(kept FROM '[^.]*$'));
-  END LOOP;
-  FOR kept IN SELECT object FROM test.kept WHERE what ~ 'there are rows in it' ORDER BY step DESC LOOP
-    EXECUTE format('DROP TABLE %s', kept);
-  END LOOP;
-END $$;
-\set moment cleared
-\ir ../adopt/dump.sql
+\ir ../adopt/clear.sql
 SELECT is_empty($$SELECT test.dump_differences('before', 'cleared')$$, 'without what it says it kept, the schema is as it was, byte for byte');
 
 -- ---------------------------------------------------------------- a state of an enum that the club does not know

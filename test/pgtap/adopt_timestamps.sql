@@ -85,19 +85,7 @@ SELECT is_empty('SELECT * FROM test.changed_tables', 'released with all that was
 \ir ../adopt/dump.sql
 SELECT is_empty($$SELECT d FROM test.dump_differences('before', 'used') AS d WHERE d ~ 'lifeguard' OR d ~ 'TRIGGER|POLICY' AND d ~ ' club\.'$$, 'and nothing of ours on the tables');
 SELECT set_eq($$SELECT split_part(what, ' is kept', 1) FROM test.kept WHERE what ~ 'is kept: there are values'$$, $$SELECT split_part(what, ' is kept', 1) FROM test.kept WHERE what ~ '^club\.'$$, 'what is kept is told');
-DO $$
-DECLARE
-  kept text;
-BEGIN
-  FOR kept IN SELECT object FROM test.kept WHERE what ~ '^club\.' LOOP
-    EXECUTE format('ALTER TABLE %s DROP COLUMN %s', substring(kept FROM '^(.*)\.'), substring(kept FROM '[^.]*$'));
-  END LOOP;
-  FOR kept IN SELECT object FROM test.kept WHERE what ~ 'there are rows in it' ORDER BY step DESC LOOP
-    EXECUTE format('DROP TABLE %s', kept);
-  END LOOP;
-END $$;
-\set moment cleared
-\ir ../adopt/dump.sql
+\ir ../adopt/clear.sql
 SELECT is_empty($$SELECT test.dump_differences('before', 'cleared')$$, 'without that, the schema is as it was, byte for byte');
 
 -- ---------------------------------------------------------------- other weeks
